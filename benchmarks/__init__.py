@@ -1,0 +1,1 @@
+"""Commands whose numbers the documentation quotes; each prints a table."""
