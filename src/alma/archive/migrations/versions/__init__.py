@@ -1,0 +1,1 @@
+"""One file a schema change, numbered in order; never edited once released."""
