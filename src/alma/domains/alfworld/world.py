@@ -88,7 +88,7 @@ class World:
     def content_key(self) -> str:
         """A hash of the initial state, the rules that act on it, and the goal; not of its ids or wording."""
         names = self.names()
-        kinds = {r.kind for r in self.receptacles}
+        kinds, otypes = {r.kind for r in self.receptacles}, {t.kind for t in self.things}
         return content_hash(
             {
                 "receptacles": [
@@ -106,7 +106,7 @@ class World:
                     )
                     for t in self.things
                 ],
-                "contains": sorted(pair for pair in self.contains if pair[0] in kinds),
+                "contains": sorted(pair for pair in self.contains if pair[0] in kinds and pair[1] in otypes),
                 "start": names[self.start],
                 "carried": names.get(self.carried, ""),
                 "appliances": [

@@ -1,0 +1,85 @@
+"""The stock ALFWorld engine behind one small class; needs the extra `oracle`.
+
+One instance a process, never threads: the stock parser shares state, and its native library is never
+unloaded. Imported by `oracle` only, which imports textworld and alfworld through here when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alma.records import ConfigError
+
+
+class Shown(NamedTuple):
+    """What an engine shows after a reset or a step."""
+
+    text: str
+    commands: tuple[str, ...]
+    score: float
+    done: bool
+
+
+class StockEngine:
+    """Loads a game file's text into the stock engine and plays it."""
+
+    def __init__(self, *, memoised: bool) -> None:
+        try:
+            import textworld
+            from alfworld.agents.environment.alfred_tw_env import AlfredDemangler
+            from textworld.envs.pddl import PddlEnv
+        except ImportError as error:
+            raise ConfigError(f"the stock engine needs the extra `oracle`: {error}") from error
+        if memoised:
+            _memoise()
+        wanted = textworld.EnvInfos(won=True, admissible_commands=True, feedback=True)
+        self._env: Any = AlfredDemangler(PddlEnv(wanted))
+
+    def load(self, game: str) -> None:
+        arguments = sys.argv
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "game.tw-pddl")
+            path.write_text(game, encoding="utf-8")
+            self._env.load(str(path))
+        # The planner's translator overwrites the program's arguments.
+        sys.argv = arguments
+
+    def reset(self) -> Shown:
+        arguments = sys.argv
+        state = self._env.reset()
+        sys.argv = arguments
+        won = bool(state["won"])
+        return Shown(state.feedback, tuple(state["admissible_commands"]), float(won), won)
+
+    def step(self, command: str) -> Shown:
+        state, score, done = self._env.step(command)
+        return Shown(state.feedback, tuple(state["admissible_commands"]), float(score), bool(done))
+
+
+class _Memo:
+    """Keeps what a parser returned for the same text and rule.
+
+    Only the parse tree is kept; the engine converts it anew each time, so no state of a game can hide here.
+    """
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+        self._trees: dict[tuple[str, str], Any] = {}
+
+    def parse(self, text: str, rule_name: str = "", **options: Any) -> Any:
+        key = (text, rule_name)
+        if key not in self._trees:
+            self._trees[key] = self._parser.parse(text, rule_name=rule_name, **options)
+        return self._trees[key]
+
+
+def _memoise() -> None:
+    import textworld.envs.pddl.textgen as textgen
+    import textworld.logic as logic
+
+    for module in (textgen, logic):
+        if not isinstance(module._PARSER, _Memo):
+            module._PARSER = _Memo(module._PARSER)
