@@ -146,7 +146,7 @@ class Archive(ArchiveView, Protocol):
         """Keep an evaluation with all its episodes; False when its id was there already.
 
         `score` is the domain's primary score (default: mean reward); it becomes the design's
-        `search_score` or `validation_score` at that stage.
+        `search_score` or `validation_score` at that stage. Raises ValueError for a score that isn't finite.
         """
         ...
 

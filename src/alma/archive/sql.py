@@ -6,6 +6,7 @@ repeats are recognised by their keys. Reading is inherited from `reading`.
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Mapping, Sequence
@@ -119,6 +120,11 @@ class SqlArchive(SqlView):
         if self.has_evaluation(evaluation.id):
             return False
         shown = evaluation.reward if score is None else score
+        # SQLite would store NaN as NULL, and a broken score would read as a missing episode.
+        if not all(
+            math.isfinite(episode.reward or 0.0) for episode in evaluation.episodes
+        ) or not math.isfinite(shown):
+            raise ValueError(f"evaluation {evaluation.id} holds a score that is not finite")
         # Packed before the transaction begins: nobody waits for the database while zlib works.
         body = pack((episode.trajectory, episode.recall) for episode in evaluation.episodes)
         key = {"run_id": self.run_id, "evaluation_id": evaluation.id}

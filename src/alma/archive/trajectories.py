@@ -1,18 +1,20 @@
 """Trajectories packed into one small blob, and back without loss.
 
 An evaluation holds hundreds of episodes whose steps repeat the same few admissible actions and
-observations thousands of times. So a pack stores each text once, each list of admissible actions
-once (as numbers of texts), and the rest of a step as columns; zlib does what is left. Knows nothing
-of the database.
+observations thousands of times. So a pack stores each text once, each list of admissible actions once
+(as numbers of texts), and the steps of all episodes as columns of numbers; zlib does what is left.
+Knows nothing of the database.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from alma.records import JSON, Observation, Outcome, Step, Trajectory, canonical_json
@@ -21,27 +23,46 @@ FORMAT = 1
 """Version of the pack, in its first byte. A reader refuses versions it doesn't know."""
 
 _HEAD = struct.Struct("<BI")
-_NO_LIST = -1
+Item = tuple[Trajectory | None, str]
 
 
-def pack(items: Iterable[tuple[Trajectory | None, str]]) -> bytes:
+def pack(items: Iterable[Item]) -> bytes:
     """Pack (trajectory or nothing, recall) pairs in order.
 
     Raises ValueError when a part or score isn't JSON (NaN included).
     """
-    writer = _Writer()
-    records = [writer.record(trajectory, recall) for trajectory, recall in items]
-    lists = writer.lists_as_bytes()
-    text = json.dumps(
-        {"strings": list(writer.strings), "records": records},
-        ensure_ascii=False,
-        separators=(",", ":"),
-        allow_nan=False,
-    ).encode("utf-8", "surrogatepass")
-    return _HEAD.pack(FORMAT, len(text)) + zlib.compress(text + lists, 1)
+    pairs = list(items)
+    played = [trajectory for trajectory, _ in pairs if trajectory is not None]
+    steps = [step for trajectory in played for step in trajectory.steps]
+    lists: dict[tuple[str, ...] | None, int] = {}
+    # One look-up a step: the hash of a tuple of fifty texts is the dearest thing here.
+    accepted = [lists.setdefault(step.admissible, len(lists)) for step in steps]
+    opening = iter([lists.setdefault(trajectory.first.admissible, len(lists)) for trajectory in played])
+    members = list(chain.from_iterable(actions or () for actions in lists))
+    actions, observations = [step.action for step in steps], [step.observation for step in steps]
+    first = [trajectory.first.text for trajectory in played]
+    texts = _numbered(chain(actions, observations, members, first, (recall for _, recall in pairs)))
+
+    lengths = [-1 if actions is None else len(actions) for actions in lists]
+    numbers = array("i", [len(lists), len(steps), *lengths])
+    for column in (members, actions, observations):
+        numbers.extend(map(texts.__getitem__, column))
+    numbers.extend(accepted)
+
+    document = {
+        "texts": list(texts),
+        "episodes": [_episode(trajectory, recall, texts, opening) for trajectory, recall in pairs],
+        "scores": _changes([step.score for step in steps]),
+        "done": [place for place, step in enumerate(steps) if step.done],
+        "errors": [[place, step.error] for place, step in enumerate(steps) if step.error is not None],
+        "parts": [[place, _plain(step.parts)] for place, step in enumerate(steps) if step.parts],
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    encoded = text.encode("utf-8", "surrogatepass")
+    return _HEAD.pack(FORMAT, len(encoded)) + zlib.compress(encoded + _little_endian(numbers).tobytes(), 1)
 
 
-def unpack(blob: bytes) -> list[tuple[Trajectory | None, str]]:
+def unpack(blob: bytes) -> list[Item]:
     """The pairs that were packed, in order. Raises ValueError for a blob that `pack` didn't write."""
     try:
         version, length = _HEAD.unpack_from(blob)
@@ -49,100 +70,98 @@ def unpack(blob: bytes) -> list[tuple[Trajectory | None, str]]:
             raise ValueError(f"trajectories in format {version}; this version of ALMA reads {FORMAT}")
         body = zlib.decompress(memoryview(blob)[_HEAD.size :])
         document = json.loads(body[:length].decode("utf-8", "surrogatepass"))
-    except (struct.error, zlib.error, json.JSONDecodeError) as error:
+        numbers = array("i")
+        numbers.frombytes(body[length:])
+        lists, steps = _read_columns(document, _little_endian(numbers))
+    except (struct.error, zlib.error, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"damaged trajectories: {error}") from error
-    reader = _Reader(document["strings"], body[length:])
-    return [reader.item(record) for record in document["records"]]
+    return [_read_episode(fields, document["texts"], lists, steps) for fields in document["episodes"]]
 
 
-class _Writer:
-    """Lives for one `pack`: the texts and lists seen so far, numbered in order of first sight."""
-
-    def __init__(self) -> None:
-        self.strings: dict[str, int] = {}
-        self.lists: dict[tuple[str, ...], int] = {}
-
-    def record(self, trajectory: Trajectory | None, recall: str) -> list[Any]:
-        if trajectory is None:
-            return [self.text(recall)]
-        steps, first, number = trajectory.steps, trajectory.first, self.strings
-        return [
-            self.text(recall),
-            trajectory.level_key,
-            [self.text(first.text), first.goal, self.list(first.admissible), _plain(first.parts)],
-            [trajectory.outcome.reward, trajectory.outcome.success],
-            [number.setdefault(step.action, len(number)) for step in steps],
-            [number.setdefault(step.observation, len(number)) for step in steps],
-            [self.list(step.admissible) for step in steps],
-            _changes([step.score for step in steps]),
-            [place for place, step in enumerate(steps) if step.done],
-            [[place, step.error] for place, step in enumerate(steps) if step.error is not None],
-            [[place, _plain(step.parts)] for place, step in enumerate(steps) if step.parts],
-        ]
-
-    def text(self, text: str) -> int:
-        return self.strings.setdefault(text, len(self.strings))
-
-    def list(self, actions: tuple[str, ...] | None) -> int:
-        return _NO_LIST if actions is None else self.lists.setdefault(actions, len(self.lists))
-
-    def lists_as_bytes(self) -> bytes:
-        """Their number, lengths and members as 32-bit numbers; actions not yet seen are numbered here."""
-        number = self.strings
-        for actions in self.lists:
-            for action in actions:
-                number.setdefault(action, len(number))
-        members = array("I", [len(self.lists), *map(len, self.lists)])
-        for actions in self.lists:
-            members.extend(map(number.__getitem__, actions))
-        return members.tobytes()
+def _numbered(values: Iterable[Any]) -> dict[Any, int]:
+    """Each distinct value with its number, in order of first sight."""
+    return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
-class _Reader:
-    def __init__(self, strings: Sequence[str], numbers: bytes) -> None:
-        self.strings = strings
-        flat = array("I")
-        flat.frombytes(numbers)
-        self.lists: list[tuple[str, ...]] = []
-        start = 1 + flat[0]
-        for length in flat[1:start]:
-            self.lists.append(tuple(map(strings.__getitem__, flat[start : start + length])))
-            start += length
-
-    def item(self, record: list[Any]) -> tuple[Trajectory | None, str]:
-        if len(record) == 1:
-            return None, self.strings[record[0]]
-        recall, level_key, first, outcome, actions, observations, lists, scores, done, errors, parts = record
-        text, goal, admissible, first_parts = first
-        ends, fault, named, change = set(done), dict(errors), dict(parts), dict(scores)
-        steps, score = [], 0.0
-        for place, (action, observation, accepted) in enumerate(
-            zip(actions, observations, lists, strict=True)
-        ):
-            score = change.get(place, score)
-            steps.append(
-                Step(
-                    self.strings[action],
-                    self.strings[observation],
-                    self.list(accepted),
-                    score,
-                    place in ends,
-                    fault.get(place),
-                    named.get(place, {}),
-                )
-            )
-        start = Observation(self.strings[text], goal, self.list(admissible), first_parts)
-        return Trajectory(level_key, start, tuple(steps), Outcome(*outcome)), self.strings[recall]
-
-    def list(self, number: int) -> tuple[str, ...] | None:
-        return None if number == _NO_LIST else self.lists[number]
-
-
-def _changes(scores: list[float]) -> list[list[float]]:
-    """[position, score] wherever the score isn't what it was a step before (0 before the first)."""
+def _episode(
+    trajectory: Trajectory | None, recall: str, texts: Mapping[str, int], opening: Iterator[int]
+) -> list[Any]:
+    if trajectory is None:
+        return [texts[recall]]
+    first, outcome = trajectory.first, trajectory.outcome
+    start = [texts[first.text], first.goal, next(opening), _plain(first.parts)]
     return [
-        [place, score] for place, score in enumerate(scores) if score != (scores[place - 1] if place else 0.0)
+        texts[recall],
+        trajectory.level_key,
+        len(trajectory.steps),
+        start,
+        [outcome.reward, outcome.success],
     ]
+
+
+def _changes(scores: Sequence[float]) -> list[list[float]]:
+    """[place, score] wherever the score isn't what it was a step before (0 before the first)."""
+    before = chain((0.0,), scores)
+    return [
+        [place, score]
+        for place, (score, last) in enumerate(zip(scores, before, strict=False))
+        if score != last
+    ]
+
+
+def _read_columns(
+    document: Mapping[str, Any], numbers: array[int]
+) -> tuple[list[tuple[str, ...] | None], Iterator[Step]]:
+    texts: list[str] = document["texts"]
+    n_lists, n_steps = numbers[0], numbers[1]
+    start, lists = 2 + n_lists, []
+    for length in numbers[2:start]:
+        stop = start + max(length, 0)
+        lists.append(None if length < 0 else tuple(map(texts.__getitem__, numbers[start:stop])))
+        start = stop
+    actions, observations, accepted = (
+        numbers[start + column * n_steps : start + (column + 1) * n_steps] for column in range(3)
+    )
+    return lists, _read_steps(document, zip(actions, observations, accepted, strict=True), lists)
+
+
+def _read_steps(
+    document: Mapping[str, Any],
+    columns: Iterable[tuple[int, int, int]],
+    lists: Sequence[tuple[str, ...] | None],
+) -> Iterator[Step]:
+    texts = document["texts"]
+    changes, errors, parts = (dict(document[name]) for name in ("scores", "errors", "parts"))
+    done, score = set(document["done"]), 0.0
+    for place, (action, observation, accepted) in enumerate(columns):
+        score = changes.get(place, score)
+        yield Step(
+            texts[action],
+            texts[observation],
+            lists[accepted],
+            score,
+            place in done,
+            errors.get(place),
+            parts.get(place, {}),
+        )
+
+
+def _read_episode(
+    fields: list[Any], texts: Sequence[str], lists: Sequence[tuple[str, ...] | None], steps: Iterator[Step]
+) -> Item:
+    if len(fields) == 1:
+        return None, texts[fields[0]]
+    recall, level_key, count, (text, goal, accepted, parts), outcome = fields
+    first = Observation(texts[text], goal, lists[accepted], parts)
+    own = tuple(islice(steps, count))
+    return Trajectory(level_key, first, own, Outcome(*outcome)), texts[recall]
+
+
+def _little_endian(numbers: array[int]) -> array[int]:
+    """The same bytes on every machine; swaps in place on the few that need it."""
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def _plain(parts: Mapping[str, JSON]) -> Any:

@@ -200,28 +200,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("visits")
-    with op.batch_alter_table("proposals", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_proposals_run_id_design_id_step_index"))
-
-    op.drop_table("proposals")
-    op.drop_table("packs")
-    op.drop_table("lineage")
-    op.drop_table("episodes")
-    op.drop_table("events")
-    with op.batch_alter_table("evaluations", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_evaluations_run_id_number"))
-        batch_op.drop_index(batch_op.f("ix_evaluations_run_id_design_id_stage"))
-
-    op.drop_table("evaluations")
-    with op.batch_alter_table("designs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_designs_run_id_number"))
-
-    op.drop_table("designs")
-    op.drop_table("collections")
-    with op.batch_alter_table("calls", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_calls_run_id_state"))
-        batch_op.drop_index(batch_op.f("ix_calls_run_id_key"))
-
-    op.drop_table("calls")
-    op.drop_table("runs")
+    raise NotImplementedError("there is nothing before the first schema")
