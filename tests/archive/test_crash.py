@@ -41,7 +41,7 @@ from sqlalchemy import insert
 
 archive = open_archive(sys.argv[1])
 with archive.database.write() as connection:
-    row = dict(run_id="run", id="half", number=99, design_id="no_memory", stage="search", protocol={}, score=0.0)
+    row = dict(run_id="run", id="half", number=99, design_id="d", stage="search", protocol={}, score=0.0)
     connection.execute(insert(EvaluationEntry).values(**row, seconds=0.0, note="x" * 5_000_000, finished=0.0))
     print("in the middle", flush=True)
     time.sleep(60)

@@ -44,10 +44,8 @@ def pack(items: Iterable[Item]) -> bytes:
     texts = _numbered(chain(actions, observations, members, first, (recall for _, recall in pairs)))
 
     lengths = [-1 if actions is None else len(actions) for actions in lists]
-    numbers = array("i", [len(lists), len(steps), *lengths])
-    for column in (members, actions, observations):
-        numbers.extend(map(texts.__getitem__, column))
-    numbers.extend(accepted)
+    columns = [map(texts.__getitem__, column) for column in (members, actions, observations)]
+    numbers = array("i", [len(lists), len(steps), *lengths, *chain(*columns), *accepted])
 
     document = {
         "texts": list(texts),
