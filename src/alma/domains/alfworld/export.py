@@ -21,13 +21,18 @@ _TYPE = re.compile(r"\(receptacleType \?r (\w+)\)|\(objectType \?ko (\w+)\)")
 
 def to_game_json(world: World, walkthrough: Sequence[str] = (), *, old_wording: bool = False) -> str:
     """The text of a `game.tw-pddl` file. `old_wording` writes it as releases before `move` and `help` did."""
-    rules = world.rules
+    steps = walkthrough or world.walkthrough
+    return game_json(problem_text(world), world.task, world.rules, steps, old_wording=old_wording)
+
+
+def game_json(problem: str, task: str, rules: Rules, walkthrough: Sequence[str], *, old_wording: bool) -> str:
+    """A game file from its own parts; domain and grammar are those that all games share."""
     game = {
         "pddl_domain": domain_text(rules, old_wording=old_wording),
-        "grammar": grammar_text(world.task, old_wording=old_wording),
-        "pddl_problem": problem_text(world),
+        "grammar": grammar_text(task, old_wording=old_wording),
+        "pddl_problem": problem,
         "solvable": True,
-        "walkthrough": list(walkthrough or world.walkthrough),
+        "walkthrough": list(walkthrough),
     }
     return json.dumps(game)
 
@@ -96,4 +101,5 @@ def problem_text(world: World) -> str:
     lines = "\n".join(f"({' '.join(fact)})" for fact in facts)
     declared = "\n".join(objects)
     goal = write_formula(world.goal)
-    return f"\n(define (problem household)\n(:domain alfred)\n(:objects\n{declared}\n)\n(:init\n{lines}\n)\n(:goal {goal})\n)\n"
+    head = "(define (problem household)\n(:domain alfred)"
+    return f"\n{head}\n(:objects\n{declared}\n)\n(:init\n{lines}\n)\n(:goal {goal})\n)\n"

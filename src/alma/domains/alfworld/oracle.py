@@ -27,6 +27,7 @@ from typing import Any
 from alma.domains.alfworld.engine import Board, Game
 from alma.domains.alfworld.export import to_game_json
 from alma.domains.alfworld.households import draw, household_tasks
+from alma.domains.alfworld.oddities import make_odd
 from alma.domains.alfworld.pddl import ACTIONS
 from alma.domains.alfworld.solver import solve
 from alma.domains.alfworld.stock import Shown, StockEngine
@@ -38,12 +39,18 @@ PROCESSES = 2
 GAMES_A_PROCESS = 12
 """The stock engine leaks, so its process is replaced after this many games."""
 TRANSCRIPTS = 30
-DIALS: tuple[Mapping[str, Any], ...] = ({}, {"scramble": True}, {"habit": 0.0}, {"old_wording": True})
+DIALS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"scramble": True},
+    {"habit": 0.0},
+    {"old_wording": True},
+    {"odd": True},
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One game to compare: its label, its text, and how long and with which seed to walk after the walkthrough."""
+    """One game to compare: its label (which seeds the walk), its text and the steps of the walk."""
 
     label: str
     game: str
@@ -110,10 +117,12 @@ def household_games(count: int) -> Iterator[tuple[str, str]]:
         # A stride that shares no factor with the number of tasks a type; steps of six keep the type.
         task = tasks[(index % 6 + 6 * (index * 41 % (len(tasks) // 6))) % len(tasks)]
         world, asked = draw(task.id, dials.get("habit", 1.0), dials.get("scramble", False))
-        old = bool(dials.get("old_wording", False))
-        text = to_game_json(world, old_wording=old)
-        world = load_world(text)
-        yield f"{task.id} {dict(dials)}", to_game_json(world, solve(world, asked), old_wording=old)
+        label, old = f"{task.id} {dict(dials)}", bool(dials.get("old_wording", False))
+        if dials.get("odd"):
+            yield label, to_game_json(make_odd(world, asked, random.Random(derive_seed(0, "odd", task.id))))
+            continue
+        world = load_world(to_game_json(world, old_wording=old))
+        yield label, to_game_json(world, solve(world, asked), old_wording=old)
 
 
 def official_games(path: Path, count: int) -> Iterator[tuple[str, str]]:
@@ -190,7 +199,7 @@ def compare(match: Match) -> Verdict:
                 return verdict
         if commands is not None:
             verdict.won += game.won
-            if not game.won:
+            if not game.won and board.world.walkthrough:
                 verdict.difference = "the walkthrough does not win"
                 return verdict
     if not match.record:
@@ -210,11 +219,19 @@ def _same(verdict: Verdict, command: str, stock: Shown, ours: Shown) -> bool:
 
 
 def _write_transcripts(path: Path, matches: Sequence[Match], verdicts: Sequence[Verdict]) -> None:
-    """One line a game: its problem, task and rules (the rest is package data) and what the stock engine showed."""
+    """One line a game: what it is (domain and grammar are package data), and what the stock engine showed."""
     with gzip.GzipFile(path, "wb", mtime=0) as file:
         for match, verdict in zip(matches, verdicts, strict=True):
-            game = json.loads(match.game)
-            row = {"label": match.label, "game": game, "plays": verdict.transcript}
+            world = load_world(match.game)
+            row = {
+                "label": match.label,
+                "problem": json.loads(match.game)["pddl_problem"],
+                "task": world.task,
+                "works": [sorted(kinds) for kinds in (world.rules.clean, world.rules.heat, world.rules.cool)],
+                "old_wording": "help" not in world.rules.actions,
+                "walkthrough": world.walkthrough,
+                "plays": verdict.transcript,
+            }
             file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
 
 

@@ -6,6 +6,7 @@ unloaded. Imported by `oracle` only, which imports textworld and alfworld throug
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from pathlib import Path
@@ -28,15 +29,15 @@ class StockEngine:
 
     def __init__(self, *, memoised: bool) -> None:
         try:
-            import textworld
-            from alfworld.agents.environment.alfred_tw_env import AlfredDemangler
-            from textworld.envs.pddl import PddlEnv
+            textworld = importlib.import_module("textworld")
+            pddl = importlib.import_module("textworld.envs.pddl")
+            alfworld = importlib.import_module("alfworld.agents.environment.alfred_tw_env")
         except ImportError as error:
             raise ConfigError(f"the stock engine needs the extra `oracle`: {error}") from error
         if memoised:
             _memoise()
         wanted = textworld.EnvInfos(won=True, admissible_commands=True, feedback=True)
-        self._env: Any = AlfredDemangler(PddlEnv(wanted))
+        self._env: Any = alfworld.AlfredDemangler(pddl.PddlEnv(wanted))
 
     def load(self, game: str) -> None:
         arguments = sys.argv
@@ -77,9 +78,7 @@ class _Memo:
 
 
 def _memoise() -> None:
-    import textworld.envs.pddl.textgen as textgen
-    import textworld.logic as logic
-
-    for module in (textgen, logic):
+    for name in ("textworld.envs.pddl.textgen", "textworld.logic"):
+        module: Any = importlib.import_module(name)
         if not isinstance(module._PARSER, _Memo):
             module._PARSER = _Memo(module._PARSER)

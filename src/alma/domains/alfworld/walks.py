@@ -23,8 +23,11 @@ _WEIGHTS = {
     "look": 1.0,
     "inventory": 0.5,
     "help": 0.2,
+    "sliceobject": 3.0,
+    "toggleobject": 2.0,
 }
-_RARE = 6.0
+_RARE = 8.0
+_WORKS = (("cleanable", "clean", 1), ("heatable", "heat", 4), ("coolable", "cool", 2))
 _REFUSED_SHARE = 0.06
 _PURPOSE_SHARE = 0.5
 
@@ -69,9 +72,9 @@ def _purposeful(game: Game, rng: random.Random) -> str | None:
             continue
         if game.held >= 0:
             flags = world.things[game.held].flags
-            works = (("cleanable", "clean"), ("heatable", "heat"), ("coolable", "cool"))
-            if any(flag in flags and place.kind in getattr(world.rules, work) for flag, work in works):
-                wanted.append(index)
+            for flag, work, weight in _WORKS:
+                if flag in flags and place.kind in getattr(world.rules, work):
+                    wanted.extend([index] * weight)
             if game.held in board.knives and any(place.location in game.lying[i] for i in board.sliceable):
                 wanted.append(index)
         elif board.knives.intersection(game.contents[index]):

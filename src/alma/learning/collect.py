@@ -1,0 +1,92 @@
+"""Collect: play levels once without memory. All designs learn from the same trajectories.
+
+A collection is cached in the archive under a hash of all that it depends on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from alma.agents.contract import Agent, Model
+from alma.archive.contract import Archive
+from alma.domains.pool import EnvironmentPool
+from alma.learning.rollout import play
+from alma.memory import Episode, Situation
+from alma.records import Budget, DomainError, Level, ProviderError, Trajectory, content_hash, derive_seed
+from alma.sandbox.contract import encode_episode
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Collected trajectories in order, with their encoded episodes, ready to feed to any design."""
+
+    key: str
+    trajectories: tuple[Trajectory, ...]
+    episodes: tuple[bytes, ...]
+    wins: int
+
+    @classmethod
+    def of(cls, key: str, trajectories: Sequence[Trajectory], domain: str) -> Collection:
+        episodes = tuple(encode_episode(as_episode(t, domain)) for t in trajectories)
+        return cls(key, tuple(trajectories), episodes, sum(t.outcome.success for t in trajectories))
+
+
+def as_episode(trajectory: Trajectory, domain: str) -> Episode:
+    """A trajectory as a design sees it: no level, no seed; the token says nothing."""
+    first = trajectory.first
+    token = content_hash([trajectory.level_key, "collect"], 12)
+    situation = Situation(first.goal, first.text, first.admissible, domain, token)
+    return Episode(situation, trajectory.steps, trajectory.outcome.reward, trajectory.outcome.success)
+
+
+async def collect(
+    pool: EnvironmentPool,
+    agent: Agent,
+    levels: Sequence[Level],
+    *,
+    seed: int,
+    step_limit: int,
+    archive: Archive,
+    budget: Budget,
+    model: Model | None = None,
+    on_episode: Callable[[], None] = lambda: None,
+) -> Collection:
+    """The collection of these levels, from the archive or played now. Missing episodes are left out."""
+    domain = pool.domain
+    key = content_hash(
+        {
+            "domain": [domain.name, domain.version, dict(domain.options)],
+            "agent": [agent.name, agent.version],
+            "levels": [level.key for level in levels],
+            "seed": seed,
+            "step_limit": step_limit,
+        }
+    )
+    trajectories = archive.get_collection(key)
+    if trajectories is None:
+
+        async def one(index: int, level: Level) -> Trajectory | None:
+            episode_seed = derive_seed(seed, "collect", index)
+            try:
+                return await play(
+                    pool,
+                    agent,
+                    level,
+                    recall="",
+                    on_step=None,
+                    step_limit=step_limit,
+                    seed=episode_seed,
+                    model=model,
+                )
+            except (DomainError, ProviderError):
+                return None
+            finally:
+                on_episode()
+
+        budget.charge("episodes", len(levels))
+        played = await asyncio.gather(*(one(i, level) for i, level in enumerate(levels)))
+        trajectories = [trajectory for trajectory in played if trajectory is not None]
+        archive.add_collection(key, trajectories)
+    return Collection.of(key, trajectories, domain.name)

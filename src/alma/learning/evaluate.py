@@ -1,0 +1,200 @@
+"""Evaluate: deploy one design's memory on levels and record each episode's score.
+
+The levels, the executor's seeds and the collection are the same for every design, so designs are
+compared episode by episode. Nothing is evaluated twice: an evaluation's id names all it depends on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from alma.agents.contract import Agent, Model
+from alma.agents.recall import render
+from alma.archive.contract import Archive
+from alma.domains.pool import EnvironmentPool
+from alma.learning.collect import Collection
+from alma.learning.live import LiveMemory
+from alma.learning.rollout import play
+from alma.memory import Episode, Recall, Situation
+from alma.records import (
+    Budget,
+    Design,
+    DesignError,
+    DomainError,
+    EpisodeRecord,
+    Evaluation,
+    Level,
+    Protocol,
+    ProviderError,
+    Stage,
+    Step,
+    content_hash,
+    derive_seed,
+    evaluation_id,
+)
+from alma.sandbox.contract import Limits, Sandbox, Services, encode_episode
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """All that evaluations of a run share. `seed` seeds the executor, the same for every design."""
+
+    pool: EnvironmentPool
+    agent: Agent
+    sandbox: Sandbox
+    services: Services
+    archive: Archive
+    budget: Budget
+    limits: Limits
+    seed: int
+    model: Model | None = None
+    on_episode: Callable[[], None] = lambda: None
+
+    async def evaluate(
+        self,
+        design: Design,
+        stage: Stage,
+        protocol: Protocol,
+        collection: Collection,
+        levels: Sequence[Level],
+    ) -> Evaluation:
+        """The evaluation, from the archive or played now.
+
+        Raises DesignError when the design fails to load or to learn, BudgetExceeded before it starts
+        what the budget can't hold.
+        """
+        agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
+        keys = [self.pool.domain.content_key(level) for level in levels]
+        domain = self.pool.domain
+        identity = evaluation_id(
+            design.id, stage, protocol, agent, [domain.version, *keys], collection.key
+        )
+        known = self.archive.get_evaluation(identity)
+        if known is not None:
+            return known
+        self.budget.charge("episodes", len(levels) * protocol.repeats)
+        started = time.monotonic()
+        if protocol.mode == "frozen":
+            episodes, note = await self._frozen(design, protocol, collection, levels)
+        else:
+            episodes, note = await self._online(design, protocol, collection, levels)
+        evaluation = Evaluation(
+            identity, design.id, stage, protocol, episodes, time.monotonic() - started, note
+        )
+        self.archive.add_evaluation(evaluation)
+        light = [replace(episode, trajectory=None, recall="") for episode in episodes]
+        return replace(evaluation, episodes=light)
+
+    async def _frozen(
+        self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
+    ) -> tuple[list[EpisodeRecord], str]:
+        """Every retrieve meets the memory as it stood after the last update: order can't matter."""
+        pairs = [(level, repeat) for repeat in range(protocol.repeats) for level in levels]
+        async with self._live(design, collection, frozen=True) as memory:
+            if memory.copies != "none":
+                slots = asyncio.Semaphore(2 * self.pool.size)
+
+                async def one(level: Level, repeat: int) -> EpisodeRecord:
+                    async with slots:
+                        return (await self._episode(memory, protocol, level, repeat))[0]
+
+                return list(await asyncio.gather(*(one(*pair) for pair in pairs))), ""
+            episodes = [(await self._episode(memory, protocol, *pair))[0] for pair in pairs]
+            return episodes, "memory can't be copied: retrieves were called one by one on one memory"
+
+    async def _online(
+        self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
+    ) -> tuple[list[EpisodeRecord], str]:
+        """Update after each task, strictly serial; each repeat is a memory of its own."""
+
+        async def repeat_(repeat: int) -> list[EpisodeRecord]:
+            records = []
+            async with self._live(design, collection, frozen=False) as memory:
+                for level in levels:
+                    record, episode = await self._episode(memory, protocol, level, repeat)
+                    records.append(record)
+                    if episode is not None:
+                        await memory.update(encode_episode(episode))
+            return records
+
+        repeats = await asyncio.gather(*(repeat_(r) for r in range(protocol.repeats)))
+        return [record for records in repeats for record in records], ""
+
+    def _live(self, design: Design, collection: Collection, *, frozen: bool) -> LiveMemory:
+        return LiveMemory(
+            self.sandbox,
+            design,
+            self.services,
+            self.limits,
+            episodes=collection.episodes,
+            frozen=frozen,
+            seed=derive_seed(self.seed, "kit", collection.key),
+        )
+
+    async def _episode(
+        self, memory: LiveMemory, protocol: Protocol, level: Level, repeat: int
+    ) -> tuple[EpisodeRecord, Episode | None]:
+        """Retrieve, act, score. Returns the record, and the episode as the design may learn from it."""
+        cluster = self.pool.domain.cluster(level)
+        record = EpisodeRecord(level.key, cluster, repeat, None, None, 0)
+        try:
+            first = await self.pool.first(level)
+        except DomainError as error:
+            return replace(record, fault="domain", message=str(error)), None
+        token = content_hash([self.seed, level.key, repeat, protocol.as_json()], 12)
+        domain = self.pool.domain.name.partition(":")[0]
+        situation = Situation(first.goal, first.text, first.admissible, domain, token)
+        seed = derive_seed(self.seed, "retrieve", level.key, repeat)
+        recall = Recall(None)
+        stepped: list[Recall | None] = []
+        try:
+            recall = await memory.retrieve(situation, seed=seed)
+        except DesignError as error:
+            record = replace(record, fault="design", message=str(error))
+        text, cut = render(recall.show, protocol.recall_limit)
+
+        async def on_step(steps: tuple[Step, ...]) -> str | None:
+            nonlocal record
+            try:
+                fresh = await memory.on_step(situation, steps, seed=derive_seed(seed, "step", len(steps)))
+            except DesignError as error:
+                record = replace(record, fault="design", message=str(error))
+                fresh = None
+            stepped.append(fresh)
+            return None if fresh is None else render(fresh.show, protocol.recall_limit)[0]
+
+        try:
+            trajectory = await play(
+                self.pool,
+                self.agent,
+                level,
+                recall=text,
+                on_step=on_step if memory.has_on_step else None,
+                step_limit=protocol.step_limit,
+                seed=derive_seed(self.seed, "deploy", level.key, repeat),
+                model=self.model,
+            )
+        except DomainError as error:
+            return replace(record, fault="domain", message=str(error)), None
+        except ProviderError as error:
+            return replace(record, fault="provider", message=str(error)), None
+        finally:
+            await memory.end(token)
+            self.on_episode()
+        outcome = trajectory.outcome
+        record = replace(
+            record,
+            reward=outcome.reward,
+            success=outcome.success,
+            steps=len(trajectory.steps),
+            recall=text,
+            recall_cut=cut,
+            trajectory=trajectory,
+        )
+        episode = Episode(
+            situation, trajectory.steps, outcome.reward, outcome.success, recall, tuple(stepped)
+        )
+        return record, episode

@@ -1,0 +1,39 @@
+"""What a proposer is: given parents and what is known of them, it writes a new design, and repairs it.
+
+A proposer never runs a design and never sees held-out data. All its chance comes from `seed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from alma.archive.contract import ArchiveView, DesignRow
+from alma.domains.contract import DomainBrief
+from alma.records import Failure, Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Inspiration:
+    """What a proposal starts from: `parents` (none for a first design), the archive, the domain's brief."""
+
+    parents: Sequence[DesignRow]
+    archive: ArchiveView
+    brief: DomainBrief
+    step: int
+    index: int
+    seed: int
+
+
+class Proposer(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    async def propose(self, inspiration: Inspiration) -> Proposal:
+        """A new design. It need not be new to the archive nor valid: the ring checks both."""
+        ...
+
+    async def repair(self, proposal: Proposal, failure: Failure, inspiration: Inspiration) -> Proposal:
+        """The proposal mended in the light of its failure."""
+        ...

@@ -1,0 +1,1 @@
+"""Writes designs offline by choosing, recombining and mutating parts."""

@@ -1,0 +1,70 @@
+"""The words that every room shares: frozen standard-library dataclasses and the error tree.
+
+Nothing here does work. Data made in one room travels to another as one of these records, so a
+reader who knows this folder can read any signature in the project.
+"""
+
+from alma.records.chance import derive_seed
+from alma.records.design import Design, design_id
+from alma.records.errors import (
+    AlmaError,
+    BudgetExceeded,
+    ConfigError,
+    DesignError,
+    DomainError,
+    ProviderError,
+    SandboxError,
+)
+from alma.records.evaluation import (
+    EpisodeRecord,
+    Evaluation,
+    Fault,
+    Mode,
+    Phase,
+    Protocol,
+    Stage,
+    evaluation_id,
+)
+from alma.records.identity import canonical_json, content_hash
+from alma.records.ledger import Budget, Ledger
+from alma.records.play import JSON, Observation, Outcome, Step, Trajectory
+from alma.records.proposal import Failure, Proposal
+from alma.records.task import SPLITS, Level, Split, Task
+from alma.records.usage import Usage
+
+__all__ = [
+    "JSON",
+    "SPLITS",
+    "AlmaError",
+    "Budget",
+    "BudgetExceeded",
+    "ConfigError",
+    "Design",
+    "DesignError",
+    "DomainError",
+    "EpisodeRecord",
+    "Evaluation",
+    "Failure",
+    "Fault",
+    "Ledger",
+    "Level",
+    "Mode",
+    "Observation",
+    "Outcome",
+    "Phase",
+    "Proposal",
+    "Protocol",
+    "ProviderError",
+    "SandboxError",
+    "Split",
+    "Stage",
+    "Step",
+    "Task",
+    "Trajectory",
+    "Usage",
+    "canonical_json",
+    "content_hash",
+    "derive_seed",
+    "design_id",
+    "evaluation_id",
+]

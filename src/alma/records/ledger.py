@@ -1,0 +1,34 @@
+"""The contracts for money: a ledger that books each paid call, and a budget that may refuse one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from alma.records.usage import Usage
+
+
+class Budget(Protocol):
+    """Counts what is spent and stops a run before a limit is passed."""
+
+    def charge(self, unit: str, amount: float) -> None:
+        """Book `amount` of `unit` ("episodes", "calls", "tokens", "usd", "candidates").
+
+        Raises BudgetExceeded, and books nothing, when the limit of that unit would be passed.
+        """
+        ...
+
+    def remaining(self, unit: str) -> float | None:
+        """What is left of `unit`, or None where it has no limit."""
+        ...
+
+
+class Ledger(Protocol):
+    """Books paid calls: reserved at worst-case price before, settled at true price after."""
+
+    def reserve(self, key: str, role: str, model: str, worst_case_usd: float) -> int: ...
+
+    def settle(self, call_id: int, usage: Usage, answer: str) -> None: ...
+
+    def recorded(self, key: str) -> str | None:
+        """The answer of a settled call under `key`, for resume and replay."""
+        ...

@@ -1,0 +1,223 @@
+"""Inside a design's process: load the design, answer the host's calls, call back for models.
+
+Nothing here is trusted by the host. It is written for clarity of errors (a design's author reads
+them), not for defence: the defence is around this process, never in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import json
+import pickle
+import random
+import socket
+import sys
+import traceback
+import types
+from typing import Any
+
+from alma.memory import Episode, Memory, Recall, Situation, Step, Toolkit
+from alma.memory.wire import (
+    as_recall,
+    episode_from_json,
+    recall_to_json,
+    situation_from_json,
+    steps_from_json,
+)
+from alma.sandbox import frames
+
+MODULE = "memory_design"
+FRAME_LIMIT = 64 << 20
+
+
+def run(channel: socket.socket) -> None:
+    """Serve one design over `channel` until it closes."""
+    asyncio.run(_Worker(channel).serve())
+
+
+class _Worker:
+    """One design: its class, its live memory, the frozen state and the copies of running episodes."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._socket = channel
+        self._writer: asyncio.StreamWriter
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._next_call = 0
+        self._kit = Toolkit(self)
+        self._memory: Memory
+        self._frozen: bytes | Memory | None = None
+        self._shared: list[Any] = []
+        self._copies: dict[str, Memory] = {}
+        self._seed = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        reader, self._writer = await asyncio.open_connection(sock=self._socket)
+        while True:
+            try:
+                message, body = await frames.read(reader, FRAME_LIMIT)
+            except asyncio.IncompleteReadError:
+                return
+            if "answer" in message:
+                self._settle(message)
+                continue
+            task = asyncio.create_task(self._reply(message, body))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _reply(self, message: dict[str, Any], body: bytes) -> None:
+        reply: dict[str, Any] = {"id": message["id"]}
+        try:
+            value = await getattr(self, "_do_" + message["call"])(message, body)
+            frames.check_json(value)
+            reply["value"] = value
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            reply["error"] = _one_line(error)
+            reply["trace"] = clean_trace(error)
+        self._writer.write(frames.pack(reply))
+        await self._writer.drain()
+
+    async def _do_load(self, message: dict[str, Any], body: bytes) -> Any:
+        self._seed = message["seed"]
+        random.seed(self._seed)
+        module = types.ModuleType(MODULE)
+        sys.modules[MODULE] = module
+        source = body.decode("utf-8")
+        exec(compile(source, "memory.py", "exec"), module.__dict__)
+        found = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, Memory) and value.__module__ == MODULE
+        ]
+        if not found:
+            raise TypeError("the file defines no subclass of alma.memory.Memory")
+        design = found[-1]
+        self._memory = design(self._kit)
+        return {"on_step": design.on_step is not Memory.on_step, "name": design.__name__}
+
+    async def _do_update(self, message: dict[str, Any], body: bytes) -> Any:
+        self._kit._seed = message["seed"]
+        await self._memory.update(episode_from_json(json.loads(body)))
+        return None
+
+    async def _do_freeze(self, message: dict[str, Any], body: bytes) -> Any:
+        try:
+            self._frozen, self._shared = _Pickler.dumps(self._memory)
+            self._thaw(self._frozen)
+            return "pickle"
+        except Exception:
+            pass
+        try:
+            self._frozen = copy.deepcopy(self._memory, {id(self): self})
+            return "deepcopy"
+        except Exception:
+            self._frozen = None
+            return "none"
+
+    async def _do_retrieve(self, message: dict[str, Any], body: bytes) -> Any:
+        situation = situation_from_json(message["situation"])
+        memory = self._copy_for(situation, message)
+        return recall_to_json(as_recall(await memory.retrieve(situation)))
+
+    async def _do_on_step(self, message: dict[str, Any], body: bytes) -> Any:
+        situation = situation_from_json(message["situation"])
+        memory = self._copy_for(situation, message)
+        recall = await memory.on_step(situation, steps_from_json(json.loads(body)))
+        return None if recall is None else recall_to_json(as_recall(recall))
+
+    async def _do_end(self, message: dict[str, Any], body: bytes) -> Any:
+        self._copies.pop(message["token"], None)
+        return None
+
+    def _copy_for(self, situation: Situation, message: dict[str, Any]) -> Memory:
+        """The memory that this call works on: a frozen copy of its own, or the live one."""
+        if not message["frozen"] or self._frozen is None:
+            memory = self._memory
+        elif situation.token in self._copies:
+            memory = self._copies[situation.token]
+        else:
+            if isinstance(self._frozen, bytes):
+                memory = self._thaw(self._frozen)
+            else:
+                memory = copy.deepcopy(self._frozen, {id(self): self})
+            if message["keep_copy"]:
+                self._copies[situation.token] = memory
+        kit = getattr(memory, "kit", None)
+        if isinstance(kit, Toolkit):
+            kit._seed = message["seed"]
+        return memory
+
+    def _thaw(self, data: bytes) -> Memory:
+        memory: Memory = _Unpickler(data, self).load()
+        return memory
+
+    async def call(self, method: str, arguments: dict[str, Any]) -> Any:
+        """The toolkit's line to the host."""
+        frames.check_json(arguments)
+        self._next_call += 1
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[self._next_call] = future
+        self._writer.write(frames.pack({"callback": self._next_call, "method": method, "arguments": arguments}))
+        await self._writer.drain()
+        return await future
+
+    def log(self, text: str) -> None:
+        self._writer.write(frames.pack({"log": text}))
+
+    def _settle(self, message: dict[str, Any]) -> None:
+        future = self._waiting.pop(message["answer"], None)
+        if future is None or future.done():
+            return
+        if "error" in message:
+            future.set_exception(RuntimeError(message["error"]))
+        else:
+            future.set_result(message["value"])
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles a memory. The host's line is left out, and immutable records are shared, not copied."""
+
+    def __init__(self, buffer: io.BytesIO) -> None:
+        super().__init__(buffer, protocol=5)
+        self.shared: list[Any] = []
+        self._index: dict[int, int] = {}
+
+    def persistent_id(self, obj: Any) -> int | None:
+        if isinstance(obj, (Episode, Step, Situation, Recall)):
+            position = self._index.setdefault(id(obj), len(self.shared))
+            if position == len(self.shared):
+                self.shared.append(obj)
+            return position
+        return -1 if isinstance(obj, _Worker) else None
+
+    @classmethod
+    def dumps(cls, memory: Memory) -> tuple[bytes, list[Any]]:
+        buffer = io.BytesIO()
+        pickler = cls(buffer)
+        pickler.dump(memory)
+        return buffer.getvalue(), pickler.shared
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, worker: _Worker) -> None:
+        super().__init__(io.BytesIO(data))
+        self._worker = worker
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._worker if pid == -1 else self._worker._shared[pid]
+
+
+def clean_trace(error: BaseException, lines: int = 12) -> str:
+    """The frames of the design's own file and the message, without host paths."""
+    frames_ = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == "memory.py"]
+    text = [f"line {f.lineno}, in {f.name}" for f in frames_]
+    return "\n".join([*text[-lines:], _one_line(error)])[:2000]
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__

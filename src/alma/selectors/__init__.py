@@ -1,0 +1,12 @@
+"""Small strategies that choose the parents of the next designs."""
+
+from alma.selectors.alma import AlmaSelector
+from alma.selectors.contract import Selector
+from alma.selectors.rank import RankSelector
+from alma.selectors.simple import GreedySelector, RandomSelector
+
+SELECTORS: dict[str, type[Selector]] = {
+    selector.name: selector for selector in (RankSelector, AlmaSelector, GreedySelector, RandomSelector)
+}
+
+__all__ = ["SELECTORS", "AlmaSelector", "GreedySelector", "RandomSelector", "RankSelector", "Selector"]
