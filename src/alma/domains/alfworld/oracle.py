@@ -73,7 +73,7 @@ class Verdict:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m alma.domains.alfworld.oracle", description=__doc__)
-    parser.add_argument("--games", type=int, default=64, help="household games (official: as many again)")
+    parser.add_argument("--games", type=int, default=60, help="household games (official: as many again)")
     parser.add_argument("--steps", type=int, default=40, help="steps of the random walk in each game")
     parser.add_argument("--official", type=Path, help="folder or .tar.gz with official games")
     parser.add_argument("--plain", action="store_true", help="without the memo of the stock parser (slow)")
