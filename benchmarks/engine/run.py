@@ -43,7 +43,7 @@ def main() -> None:
     if options.official is not None:
         games += official_games(options.official, options.games)
     try:
-        stock = StockEngine(memoised=False)
+        stock = StockEngine()
     except ConfigError as error:
         stock = None
         print(f"only our engine is measured: {error}")

@@ -1,6 +1,6 @@
 """Plays our engine and the stock one in lockstep and reports every difference.
 
-    python -m alma.domains.alfworld.oracle [--games N] [--steps N] [--official PATH] [--plain] [--json]
+    python -m alma.domains.alfworld.oracle [--games N] [--steps N] [--official PATH] [--json]
     python -m alma.domains.alfworld.oracle --record FILE
 
 The stock engine is the truth about what ALFWorld games do. Needs the extra `oracle`. Exit code 1 when
@@ -55,7 +55,6 @@ class Match:
     label: str
     game: str
     steps: int
-    memoised: bool
     record: bool = False
 
 
@@ -76,7 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--games", type=int, default=60, help="household games (official: as many again)")
     parser.add_argument("--steps", type=int, default=40, help="steps of the random walk in each game")
     parser.add_argument("--official", type=Path, help="folder or .tar.gz with official games")
-    parser.add_argument("--plain", action="store_true", help="without the memo of the stock parser (slow)")
     parser.add_argument("--record", type=Path, help="write transcripts of the stock engine to this file")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
@@ -96,16 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _matches(options: argparse.Namespace) -> Iterator[Match]:
-    memoised = not options.plain
     if options.record is not None:
         for label, game in household_games(TRANSCRIPTS):
-            yield Match(label, game, options.steps, memoised, record=True)
+            yield Match(label, game, options.steps, record=True)
         return
     for label, game in household_games(options.games):
-        yield Match(label, game, options.steps, memoised)
+        yield Match(label, game, options.steps)
     if options.official is not None:
         for label, game in official_games(options.official, options.games):
-            yield Match(label, game, options.steps, memoised)
+            yield Match(label, game, options.steps)
 
 
 def household_games(count: int) -> Iterator[tuple[str, str]]:
@@ -177,7 +174,7 @@ def compare(match: Match) -> Verdict:
     """Play one game on both engines: the walkthrough, then after a reset a random walk."""
     verdict = Verdict(match.label)
     board = Board(load_world(match.game))
-    stock = StockEngine(memoised=match.memoised)
+    stock = StockEngine()
     stock.load(match.game)
     rng = random.Random(derive_seed(0, "oracle", match.label))
     for commands in (iter(board.world.walkthrough), None):

@@ -27,15 +27,13 @@ class Shown(NamedTuple):
 class StockEngine:
     """Loads a game file's text into the stock engine and plays it."""
 
-    def __init__(self, *, memoised: bool) -> None:
+    def __init__(self) -> None:
         try:
             textworld = importlib.import_module("textworld")
             pddl = importlib.import_module("textworld.envs.pddl")
             alfworld = importlib.import_module("alfworld.agents.environment.alfred_tw_env")
         except ImportError as error:
             raise ConfigError(f"the stock engine needs the extra `oracle`: {error}") from error
-        if memoised:
-            _memoise()
         wanted = textworld.EnvInfos(won=True, admissible_commands=True, feedback=True)
         self._env: Any = alfworld.AlfredDemangler(pddl.PddlEnv(wanted))
 
@@ -58,27 +56,3 @@ class StockEngine:
     def step(self, command: str) -> Shown:
         state, score, done = self._env.step(command)
         return Shown(state.feedback, tuple(state["admissible_commands"]), float(score), bool(done))
-
-
-class _Memo:
-    """Keeps what a parser returned for the same text and rule.
-
-    Only the parse tree is kept; the engine converts it anew each time, so no state of a game can hide here.
-    """
-
-    def __init__(self, parser: Any) -> None:
-        self._parser = parser
-        self._trees: dict[tuple[str, str], Any] = {}
-
-    def parse(self, text: str, rule_name: str = "", **options: Any) -> Any:
-        key = (text, rule_name)
-        if key not in self._trees:
-            self._trees[key] = self._parser.parse(text, rule_name=rule_name, **options)
-        return self._trees[key]
-
-
-def _memoise() -> None:
-    for name in ("textworld.envs.pddl.textgen", "textworld.logic"):
-        module: Any = importlib.import_module(name)
-        if not isinstance(module._PARSER, _Memo):
-            module._PARSER = _Memo(module._PARSER)

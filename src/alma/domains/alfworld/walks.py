@@ -64,7 +64,7 @@ def _any(game: Game, rng: random.Random) -> str:
 
 
 def _purposeful(game: Game, rng: random.Random) -> str | None:
-    """A command towards something rare: an appliance, a lamp, a thing to slice or a knife to take."""
+    """A command towards something rare: an appliance, a lamp, a thing to slice, something to take there."""
     board, world = game.board, game.board.world
     wanted: list[int] = []
     for index, place in enumerate(world.receptacles):
@@ -81,13 +81,14 @@ def _purposeful(game: Game, rng: random.Random) -> str | None:
             wanted.append(index)
         if board.lamps.intersection(game.contents[index]):
             wanted.append(index)
-    knives = [
+    useful = [
         command
         for command, action in game.menu.local.items()
-        if action[0] == "pickupobject" and action[1] in board.knives
+        if action[0] == "pickupobject"
+        and (action[1] in board.knives or "heatable" in world.things[action[1]].flags)
     ]
-    if knives and rng.random() < 0.5:
-        return rng.choice(knives)
+    if useful and rng.random() < 0.5:
+        return rng.choice(useful)
     if not wanted or rng.random() < 0.3:
         return None
     return board.wording.commands["gotolocation"].format(r=board.receptacle_names[rng.choice(wanted)])
