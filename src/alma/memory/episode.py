@@ -1,7 +1,7 @@
 """What a design is told: the situation before an episode, and the episode after it.
 
-These records are immutable, so copies of a memory share them instead of copying them. They hold no
-task id, split or seed: nothing that says which level this is.
+Situations and episodes are immutable, so copies of a memory share them instead of copying them. They
+hold no task id, split or seed: nothing that says which level this is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Situation(_Shared):
 
 
 @dataclass(frozen=True, slots=True)
-class Recall(_Shared):
+class Recall:
     """`show` is rendered for the agent; `keep` only comes back in `Episode.recalled` (ids, counts)."""
 
     show: JSON

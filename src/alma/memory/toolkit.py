@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from alma.records.play import JSON
@@ -30,7 +31,6 @@ class Toolkit:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._seed = 0
         self._vectors: dict[str, Vectors] = {}
         self._graphs: dict[str, networkx.Graph[Any]] = {}
         self._stores: dict[str, Store] = {}
@@ -48,7 +48,9 @@ class Toolkit:
 
         Raises RuntimeError with the host's reason when the call was refused or its budget is used up.
         """
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else [dict(m) for m in prompt]
+        messages = (
+            [{"role": "user", "content": prompt}] if isinstance(prompt, str) else [dict(m) for m in prompt]
+        )
         return await self._host.call(
             "llm",
             {
@@ -64,6 +66,8 @@ class Toolkit:
         """Unit vectors of `texts`: float array of shape (len(texts), dimension)."""
         import numpy
 
+        if not texts:
+            return numpy.empty((0, 0))
         rows = await self._host.call("embed", {"texts": list(texts)})
         return numpy.asarray(rows, dtype=float).reshape(len(texts), -1)
 
@@ -85,16 +89,40 @@ class Toolkit:
 
     @property
     def rng(self) -> numpy.random.Generator:
-        """A numpy generator, seeded anew for each call of the design: same call, same numbers."""
+        """The numpy generator of the running call, seeded when the call began: same call, same numbers."""
         import numpy
 
-        return numpy.random.default_rng(self._seed)
+        chance = _CHANCE.get(None)
+        if chance is None:
+            chance = begin_call(0)
+        if chance.generator is None:
+            chance.generator = numpy.random.default_rng(chance.seed)
+        return chance.generator
 
     def log(self, text: str) -> None:
         """Leave a line for whoever studies this design; capped, never shown to the agent."""
         notify: Callable[[str], None] | None = getattr(self._host, "log", None)
         if notify is not None:
             notify(str(text)[:500])
+
+
+def begin_call(seed: int) -> _Chance:
+    """Seed `Toolkit.rng` for the call that this task now makes; the sandbox does it, no design."""
+    chance = _Chance(seed)
+    _CHANCE.set(chance)
+    return chance
+
+
+class _Chance:
+    """The random numbers of one call of a design."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.generator: numpy.random.Generator | None = None
+
+
+_CHANCE: ContextVar[_Chance] = ContextVar("alma_chance")
+"""Belongs to the call, not to the toolkit, so that interleaved calls and copies can't mix their numbers."""
 
 
 class Store(MutableMapping[str, Any]):

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from typing import Any
 
 from alma.records.errors import DesignError
 from alma.records.identity import content_hash
 
 
 def design_id(source: str) -> str:
-    """A hash of the abstract syntax tree without comments and docstrings.
+    """A hash of the abstract syntax tree without comments and docstrings, the same on every Python.
 
     Raises DesignError when `source` is not Python.
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
+        return content_hash(_shape(ast.parse(source)), 12)
+    except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f"line {line}: " if line else ""
         raise DesignError(f"not valid Python: {where}{getattr(error, 'msg', error)}", call="parse") from error
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            _drop_docstring(node)
-    return content_hash(ast.dump(tree), 12)
+    except (RecursionError, MemoryError) as error:
+        raise DesignError("not valid Python: nested too deeply", call="parse") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,18 @@ class Design:
         return cls(design_id(source), source, name)
 
 
-def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-    first = node.body[0] if node.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        node.body = node.body[1:]
+def _shape(node: Any) -> str:
+    """The tree as text. Fields that are empty are left out: Python versions differ in which they have."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_shape, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    fields.pop("kind", None)
+    if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    parts = [f"{name}={_shape(value)}" for name, value in fields.items() if value is not None and value != []]
+    return f"{type(node).__name__}({','.join(parts)})"
+
+
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

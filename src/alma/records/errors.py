@@ -15,7 +15,7 @@ class ConfigError(AlmaError):
     """The user's input is wrong; one line on stderr, exit code 2."""
 
 
-class BudgetExceeded(AlmaError):
+class BudgetExceeded(AlmaError):  # noqa: N818  reaching a budget is no error
     """A budget is used up; the run ends cleanly, exit code 0."""
 
 

@@ -108,7 +108,9 @@ class Evaluation:
         return sum(bool(e.success) for e in self.played) / len(self.played) if self.played else 0.0
 
 
-def evaluation_id(design_id: str, stage: Stage, protocol: Protocol, agent: str, levels: Sequence[str], collection: str) -> str:
+def evaluation_id(
+    design_id: str, stage: Stage, protocol: Protocol, agent: str, levels: Sequence[str], collection: str
+) -> str:
     """The identity of an evaluation; the same id is never evaluated twice.
 
     `agent` is the executor's name and content version, `collection` the hash of the collected

@@ -10,7 +10,7 @@ from alma.records.play import JSON
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a proposer returns. `genome` is the proposer's own machine-readable notes, kept with the design."""
+    """What a proposer returns. `genome` is its own machine-readable notes, kept with the design."""
 
     source: str
     plan: str = ""

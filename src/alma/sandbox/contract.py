@@ -105,4 +105,5 @@ def encode_episode(episode: Any) -> bytes:
 
     from alma.memory.wire import episode_to_json
 
-    return json.dumps(episode_to_json(episode), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(episode_to_json(episode), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""The channel's frames: four bytes of length, one byte of kind, then JSON in UTF-8.
+"""The channel's frames: the lengths of head and body (four bytes each), a JSON head in UTF-8, the body.
 
 Both ends use this module. Raw parts (an encoded episode) ride behind the JSON head, so the host
 encodes an episode once for all candidates.
@@ -17,8 +17,9 @@ HEAD = struct.Struct(">II")
 
 def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
     """A frame: lengths of head and body, the head, the body."""
-    head = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    return HEAD.pack(len(head), len(body)) + head + body
+    head = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    raw = head.encode("utf-8", "surrogatepass")
+    return HEAD.pack(len(raw), len(body)) + raw + body
 
 
 async def read(reader: asyncio.StreamReader, limit: int) -> tuple[dict[str, Any], bytes]:
@@ -29,7 +30,7 @@ async def read(reader: asyncio.StreamReader, limit: int) -> tuple[dict[str, Any]
     head = await reader.readexactly(head_bytes)
     body = await reader.readexactly(body_bytes) if body_bytes else b""
     try:
-        message = json.loads(head.decode("utf-8"), parse_constant=_refuse)
+        message = json.loads(head.decode("utf-8", "surrogatepass"), parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("a message is nested too deeply") from error
     if not isinstance(message, dict):
@@ -55,6 +56,7 @@ def check_json(value: Any, depth: int = 0) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"has a key of type {type(key).__name__}; JSON keys are strings")
+            check_json(key)
             check_json(item, depth + 1)
     else:
         raise TypeError(f"holds a {type(value).__name__}, which is not JSON")

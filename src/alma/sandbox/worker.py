@@ -18,7 +18,8 @@ import traceback
 import types
 from typing import Any
 
-from alma.memory import Episode, Memory, Recall, Situation, Step, Toolkit
+from alma.memory import Episode, Memory, Situation, Step, Toolkit
+from alma.memory.toolkit import begin_call
 from alma.memory.wire import (
     as_recall,
     episode_from_json,
@@ -50,7 +51,6 @@ class _Worker:
         self._frozen: bytes | Memory | None = None
         self._shared: list[Any] = []
         self._copies: dict[str, Memory] = {}
-        self._seed = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -68,22 +68,19 @@ class _Worker:
             task.add_done_callback(self._tasks.discard)
 
     async def _reply(self, message: dict[str, Any], body: bytes) -> None:
-        reply: dict[str, Any] = {"id": message["id"]}
+        number = message["id"]
         try:
+            if "seed" in message:
+                _seed_everything(message["seed"])
             value = await getattr(self, "_do_" + message["call"])(message, body)
             frames.check_json(value)
-            reply["value"] = value
-        except asyncio.CancelledError:
-            raise
+            reply = frames.pack({"id": number, "value": value})
         except BaseException as error:
-            reply["error"] = _one_line(error)
-            reply["trace"] = clean_trace(error)
-        self._writer.write(frames.pack(reply))
+            reply = frames.pack({"id": number, "error": _one_line(error), "trace": clean_trace(error)})
+        self._writer.write(reply)
         await self._writer.drain()
 
     async def _do_load(self, message: dict[str, Any], body: bytes) -> Any:
-        self._seed = message["seed"]
-        random.seed(self._seed)
         module = types.ModuleType(MODULE)
         sys.modules[MODULE] = module
         source = body.decode("utf-8")
@@ -100,7 +97,6 @@ class _Worker:
         return {"on_step": design.on_step is not Memory.on_step, "name": design.__name__}
 
     async def _do_update(self, message: dict[str, Any], body: bytes) -> Any:
-        self._kit._seed = message["seed"]
         await self._memory.update(episode_from_json(json.loads(body)))
         return None
 
@@ -136,19 +132,15 @@ class _Worker:
     def _copy_for(self, situation: Situation, message: dict[str, Any]) -> Memory:
         """The memory that this call works on: a frozen copy of its own, or the live one."""
         if not message["frozen"] or self._frozen is None:
-            memory = self._memory
-        elif situation.token in self._copies:
-            memory = self._copies[situation.token]
+            return self._memory
+        if situation.token in self._copies:
+            return self._copies[situation.token]
+        if isinstance(self._frozen, bytes):
+            memory = self._thaw(self._frozen)
         else:
-            if isinstance(self._frozen, bytes):
-                memory = self._thaw(self._frozen)
-            else:
-                memory = copy.deepcopy(self._frozen, {id(self): self})
-            if message["keep_copy"]:
-                self._copies[situation.token] = memory
-        kit = getattr(memory, "kit", None)
-        if isinstance(kit, Toolkit):
-            kit._seed = message["seed"]
+            memory = copy.deepcopy(self._frozen, {id(self): self})
+        if message["keep_copy"]:
+            self._copies[situation.token] = memory
         return memory
 
     def _thaw(self, data: bytes) -> Memory:
@@ -161,7 +153,9 @@ class _Worker:
         self._next_call += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[self._next_call] = future
-        self._writer.write(frames.pack({"callback": self._next_call, "method": method, "arguments": arguments}))
+        self._writer.write(
+            frames.pack({"callback": self._next_call, "method": method, "arguments": arguments})
+        )
         await self._writer.drain()
         return await future
 
@@ -179,7 +173,7 @@ class _Worker:
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles a memory. The host's line is left out, and immutable records are shared, not copied."""
+    """Pickles a memory. The host's line is left out, and records of the past are shared, not copied."""
 
     def __init__(self, buffer: io.BytesIO) -> None:
         super().__init__(buffer, protocol=5)
@@ -187,7 +181,7 @@ class _Pickler(pickle.Pickler):
         self._index: dict[int, int] = {}
 
     def persistent_id(self, obj: Any) -> int | None:
-        if isinstance(obj, (Episode, Step, Situation, Recall)):
+        if isinstance(obj, (Episode, Step, Situation)):
             position = self._index.setdefault(id(obj), len(self.shared))
             if position == len(self.shared):
                 self.shared.append(obj)
@@ -219,5 +213,20 @@ def clean_trace(error: BaseException, lines: int = 12) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(its text can't be read)"
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    for place in sorted({*sys.path, sys.prefix, sys.base_prefix}, key=len, reverse=True):
+        if len(place) > 1:
+            line = line.replace(place, "…")
+    return line[:500].encode("utf-8", "replace").decode()
+
+
+def _seed_everything(seed: int) -> None:
+    """A call's numbers depend on nothing that was drawn before it, from whichever generator."""
+    begin_call(seed)
+    random.seed(seed)
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(seed % 2**32)

@@ -1,8 +1,8 @@
-"""A small process that forks design workers: interpreter and SDK are loaded once, a worker costs milliseconds.
+"""A small process that forks design workers: interpreter and SDK are loaded once, a worker costs little.
 
-Started as `python -s -P -m alma.sandbox.zygote FD` with an empty environment. The host sends one
-byte and a socket per worker; the zygote answers with the worker's pid. When the host's end closes,
-the zygote and all its workers end.
+Started as `python -s -P -m alma.sandbox.zygote FD` with an empty environment. The host sends a limit
+and a socket per worker; the zygote answers with the worker's pid. When the host's end closes, the
+zygote and all its workers end.
 """
 
 from __future__ import annotations
