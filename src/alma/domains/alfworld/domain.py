@@ -73,7 +73,7 @@ class Households:
         return house_of(level.task.id).name
 
     def content_key(self, level: Level) -> str:
-        return _board(level.task.id, self._habit, self._scramble).world.content_key()
+        return _content_key(level.task.id, self._habit, self._scramble)
 
     def open(self, level: Level) -> AlfworldEnvironment:
         return AlfworldEnvironment(_board(level.task.id, self._habit, self._scramble))
@@ -86,6 +86,11 @@ class Households:
 def _board(task_id: str, habit: float, scramble: bool) -> Board:
     """Boards are kept because evaluations of many designs meet the same levels."""
     return Board(generate(task_id, habit, scramble))
+
+
+@lru_cache(maxsize=8192)
+def _content_key(task_id: str, habit: float, scramble: bool) -> str:
+    return generate(task_id, habit, scramble).content_key()
 
 
 def _share(name: str, value: JSON) -> float:

@@ -115,7 +115,7 @@ def draw(task_id: str, habit: float = 1.0, scramble: bool = False) -> tuple[Worl
     words = {"o": asked.otype.removesuffix("type"), "t": asked.target.removesuffix("type")}
     world = World(
         receptacles=_receptacles(house.places),
-        things=tuple(things),
+        things=tuple(sorted(things, key=lambda thing: thing.id)),
         contains=_containment(house.types()),
         start="loc_bar_start",
         goal=_goal(asked),

@@ -16,7 +16,7 @@ from alma.domains.alfworld.domain import EXECUTOR_BRIEF, PROPOSER_BRIEF, step_li
 from alma.domains.alfworld.engine import Board
 from alma.domains.alfworld.play import AlfworldEnvironment
 from alma.domains.alfworld.tables import SOURCES, content_version
-from alma.domains.alfworld.world import load_world
+from alma.domains.alfworld.world import World, load_world
 from alma.domains.contract import DomainBrief, Options
 from alma.records import JSON, ConfigError, DomainError, Level, Split, Task
 
@@ -76,21 +76,22 @@ class OfficialAlfworld:
         return f"scene-{found[1]}" if found else level.task.id
 
     def content_key(self, level: Level) -> str:
-        return self._board(level).world.content_key()
+        return _content_key(*self._file(level))
 
     def open(self, level: Level) -> AlfworldEnvironment:
-        return AlfworldEnvironment(self._board(level))
+        return AlfworldEnvironment(_board(*self._file(level)))
 
     def brief(self) -> DomainBrief:
         return DomainBrief(EXECUTOR_BRIEF, PROPOSER_BRIEF)
 
-    def _board(self, level: Level) -> Board:
+    def _file(self, level: Level) -> tuple[str, int]:
+        """The game's file and its time stamp, which makes an edited file another one to the caches."""
         path = Path(self._root(), *level.task.id.split("/"), GAME)
         try:
             changed = path.stat().st_mtime_ns
         except OSError as error:
             raise DomainError(f"cannot read the game {path}: {error.strerror}") from error
-        return _read(str(path), changed)
+        return str(path), changed
 
     def _root(self) -> str:
         root = _find_root(self._data)
@@ -146,9 +147,21 @@ def _solvable(path: Path) -> bool:
 
 
 @lru_cache(maxsize=128)
-def _read(path: str, changed: int) -> Board:
-    """The board of a game file; `changed` (its time stamp) makes an edited file a new one."""
+def _board(path: str, changed: int) -> Board:
+    world = _world(path)
     try:
-        return Board(load_world(Path(path).read_text(encoding="utf-8")))
+        return Board(world)
+    except DomainError as error:
+        raise DomainError(f"cannot read the game {path}: {error}") from error
+
+
+@lru_cache(maxsize=8192)
+def _content_key(path: str, changed: int) -> str:
+    return _world(path).content_key()
+
+
+def _world(path: str) -> World:
+    try:
+        return load_world(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, DomainError) as error:
         raise DomainError(f"cannot read the game {path}: {error}") from error

@@ -30,7 +30,7 @@ from alma.domains.alfworld.households import draw, household_tasks
 from alma.domains.alfworld.oddities import make_odd
 from alma.domains.alfworld.pddl import ACTIONS
 from alma.domains.alfworld.solver import solve
-from alma.domains.alfworld.stock import Shown, StockEngine
+from alma.domains.alfworld.stock import Shown, StockEngine, require
 from alma.domains.alfworld.walks import REFUSED, verb, walk
 from alma.domains.alfworld.world import load_world
 from alma.records import ConfigError, Split, derive_seed
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.games < 1 or options.steps < 0:
         parser.error("--games must be at least 1 and --steps at least 0")
     try:
+        require()
         matches = list(_matches(options))
     except (OSError, ConfigError) as error:
         print(f"oracle: {error}", file=sys.stderr)  # noqa: T201

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +25,18 @@ class Shown(NamedTuple):
     done: bool
 
 
+def require() -> None:
+    """Raises ConfigError when the extra isn't installed; imports nothing."""
+    missing = [name for name in ("textworld", "alfworld", "fast_downward") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"the stock engine needs the extra `oracle`: {', '.join(missing)} not installed")
+
+
 class StockEngine:
     """Loads a game file's text into the stock engine and plays it."""
 
     def __init__(self) -> None:
+        require()
         try:
             textworld = importlib.import_module("textworld")
             pddl = importlib.import_module("textworld.envs.pddl")

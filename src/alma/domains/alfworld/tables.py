@@ -15,7 +15,7 @@ from typing import Any
 
 _PACKAGE = "alma.domains.alfworld"
 
-SOURCES = ("pddl.py", "texts.py", "world.py", "goals.py", "engine.py")
+SOURCES = ("pddl.py", "texts.py", "world.py", "goals.py", "engine.py", "play.py")
 HOUSEHOLD_SOURCES = (*SOURCES, "tables.py", "houses.py", "households.py")
 HOUSEHOLD_DATA = ("data/households.json", "data/domain.pddl", "data/grammar.twl2")
 
