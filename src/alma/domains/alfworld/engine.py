@@ -20,7 +20,6 @@ Action: TypeAlias = tuple[str, int, int]
 
 REFUSED = "Nothing happens."
 _CACHE_SIZE = 512
-_NO_COMMANDS: frozenset[str] = frozenset()
 
 # Which state predicates each action may change: the goal is tested only after actions that matter to it.
 _CHANGES = {
@@ -91,14 +90,14 @@ class Board:
     @cached_property
     def intro(self) -> str:
         """The first observation as the stock engine prints it, with its banner and its task."""
-        return self.wording.render("intro", {}, _Scene(Game(self), task=True)).replace(
+        return self.wording.render("intro", {}, _Scene(Game(self), everywhere=True)).replace(
             self.wording.rules["task"][0].parts[0].value, self.world.task
         )
 
     @cached_property
     def first_look(self) -> str:
         """The first observation without banner and task."""
-        return self.wording.render("look.feedback", {}, _Scene(Game(self), task=True))
+        return self.wording.render("look.feedback", {}, _Scene(Game(self), everywhere=True))
 
     def go_to(self, location: str) -> dict[str, Action]:
         """The commands that lead away from a location."""
@@ -292,11 +291,11 @@ class Game:
             key = (location, held, mask, tuple([self.contents[index] for index in here]), knife)
         menu = board.menus.get(key)
         if menu is None:
-            menu = self._make_menu(here, knife or _NO_COMMANDS)
+            menu = self._make_menu(here, knife or frozenset())
             board.remember(board.menus, key, menu)
         return menu
 
-    def _make_menu(self, here: tuple[int, ...], slices: frozenset[Any]) -> Menu:
+    def _make_menu(self, here: tuple[int, ...], slices: frozenset[int]) -> Menu:
         board, held, world = self.board, self.held, self.board.world
         rules, templates = world.rules, self.board.wording.commands
         leads = board.go_to(self.location)
@@ -339,11 +338,11 @@ class Game:
 class _Scene:
     """Answers the grammar's conditions and lists from a game's state (`texts.Scene`)."""
 
-    def __init__(self, game: Game, thing: int = -1, receptacle: int = -1, task: bool = False) -> None:
+    def __init__(self, game: Game, thing: int = -1, receptacle: int = -1, everywhere: bool = False) -> None:
         self._game = game
         self._thing = thing
         self._receptacle = receptacle
-        self._everywhere = task
+        self._everywhere = everywhere
 
     def holds(self, condition: frozenset[str]) -> bool:
         if "atlocation" in condition or condition == {"receptacleatlocation"}:
