@@ -37,8 +37,7 @@ class ProcessSandbox:
     def __init__(self) -> None:
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._lock = asyncio.Lock()
-        self._talking = threading.Lock()
+        self._lock = threading.Lock()
 
     async def self_check(self) -> SandboxReport:
         """Start a worker, load a design that raises and see that the host only hears of it."""
@@ -47,8 +46,9 @@ class ProcessSandbox:
         try:
             async with self.open(Design("probe", probe), NoServices(), Limits(), seed=0):
                 return SandboxReport(self.name, False, False, "a failing design was not noticed")
-        except DesignError:
-            return SandboxReport(self.name, True, False, detail)
+        except DesignError as error:
+            noticed = "ZeroDivisionError" in str(error)
+            return SandboxReport(self.name, noticed, False, detail if noticed else str(error))
         except (SandboxError, OSError) as error:
             return SandboxReport(self.name, False, False, str(error))
 
@@ -56,7 +56,7 @@ class ProcessSandbox:
     async def open(
         self, design: Design, services: Services, limits: Limits, *, seed: int
     ) -> AsyncIterator[MemoryProcess]:
-        channel, pid = await self._spawn(limits)
+        channel, pid = await asyncio.to_thread(self._spawn, limits)
         reader, writer = await asyncio.open_connection(sock=channel, limit=1 << 20)
         try:
             process = _Process(reader, writer, pid, services, limits, seed)
@@ -70,26 +70,40 @@ class ProcessSandbox:
             await process.close()
 
     async def close(self) -> None:
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._zygote is not None:
-            await asyncio.to_thread(self._zygote.wait)
-            self._zygote = None
+        await asyncio.to_thread(self._close)
 
-    async def _spawn(self, limits: Limits) -> tuple[socket.socket, int]:
-        async with self._lock:
-            for fresh in (False, True):
-                if self._control is None or fresh:
-                    await self.close()
-                    self._start_zygote()
+    def _close(self) -> None:
+        with self._lock:
+            self._end_zygote()
+
+    def _spawn(self, limits: Limits) -> tuple[socket.socket, int]:
+        """In a thread, which holds the lock to the end even when the task that waits for it is cancelled."""
+        with self._lock:
+            for _ in range(2):
                 try:
-                    return await asyncio.to_thread(self._request, limits)
+                    return self._request(limits)
                 except OSError as error:
                     failure = error
-            raise SandboxError(f"the sandbox's zygote does not answer: {failure}")
+                    self._end_zygote()
+        raise SandboxError(f"the sandbox's zygote does not answer: {failure}")
 
-    def _start_zygote(self) -> None:
+    def _request(self, limits: Limits) -> tuple[socket.socket, int]:
+        control = self._control or self._start_zygote()
+        ours, theirs = socket.socketpair()
+        request = zygote.REQUEST.pack(limits.address_space_bytes)
+        try:
+            socket.send_fds(control, [request], [theirs.fileno()])
+            answer = control.recv(zygote.ANSWER.size, socket.MSG_WAITALL)
+            if len(answer) < zygote.ANSWER.size:
+                raise OSError("it has ended")
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return ours, zygote.ANSWER.unpack(answer)[0]
+
+    def _start_zygote(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         environment = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         self._zygote = subprocess.Popen(
@@ -103,25 +117,19 @@ class ProcessSandbox:
         theirs.close()
         ours.settimeout(30)
         self._control = ours
+        return ours
 
-    def _request(self, limits: Limits) -> tuple[socket.socket, int]:
-        """In a thread. The thread's own lock holds even when the task that waits for it is cancelled."""
-        control = self._control
-        assert control is not None
-        ours, theirs = socket.socketpair()
-        request = zygote.REQUEST.pack(limits.address_space_bytes)
-        try:
-            with self._talking:
-                socket.send_fds(control, [request], [theirs.fileno()])
-                answer = control.recv(zygote.ANSWER.size, socket.MSG_WAITALL)
-            if len(answer) < zygote.ANSWER.size:
-                raise OSError("it has ended")
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        return ours, zygote.ANSWER.unpack(answer)[0]
+    def _end_zygote(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._zygote is not None:
+            try:
+                self._zygote.wait(5)
+            except subprocess.TimeoutExpired:
+                self._zygote.kill()
+                self._zygote.wait()
+            self._zygote = None
 
 
 class NoServices:
@@ -277,17 +285,21 @@ class _Process:
             self._break(f"the design's process sent a bad message: {_text(error, 300)}")
 
     def _reply(self, message: dict[str, Any]) -> None:
-        future = self._open.pop(message["id"], None)
+        future = self._open.get(message["id"])
         if future is None:
             raise ValueError(f"an answer to a call that is not open ({message['id']!r})")
+        value = None
+        if "error" not in message:
+            value = message["value"]
+            frames.check_json(value)
+        del self._open[message["id"]]
         if future.done():
             return
         if "error" in message:
             error = DesignError(_text(message["error"], 500), trace=_text(message.get("trace", ""), 2000))
             future.set_exception(error)
         else:
-            frames.check_json(message["value"])
-            future.set_result(message["value"])
+            future.set_result(value)
 
     def _begin_callback(self, message: dict[str, Any]) -> None:
         if len(self._callbacks) >= MOST_CALLBACKS:

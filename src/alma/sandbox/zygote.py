@@ -17,6 +17,8 @@ import socket
 import struct
 import sys
 
+import numpy.random  # noqa: F401  likewise; and a call's numbers are seeded from the first one on
+
 from alma.sandbox import worker
 
 REQUEST = struct.Struct(">Q")
@@ -53,6 +55,7 @@ def _become_worker(channel: socket.socket, address_space_bytes: int) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
+        os.close(null)
         worker.run(channel)
     finally:
         os._exit(0)
