@@ -11,13 +11,13 @@ import asyncio
 import os
 import pickle
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from socket import socketpair
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
@@ -27,8 +27,15 @@ Answer = Callable[[Any], Awaitable[Any]]
 """Answers what a job asks in mid-episode."""
 
 
+SIZE = struct.Struct(">Q")
+"""Goes before each message of a worker. The host's messages are bare pickles, read from a stream."""
+
+
 class EnvironmentPool:
-    """Owns `workers` processes that play levels of one domain. Close it to end them."""
+    """Owns `workers` processes that play levels of one domain. Close it to end them.
+
+    `timeout_seconds` is how long an engine may take to say anything; the host's own time doesn't count.
+    """
 
     def __init__(self, domain: Domain, workers: int, *, timeout_seconds: float = 120.0) -> None:
         self.domain = domain
@@ -39,6 +46,7 @@ class EnvironmentPool:
         for _ in range(workers):
             self._idle.put_nowait(None)
         self._live: set[_Worker] = set()
+        self._closed = False
         self._first: dict[Level, Observation] = {}
 
     async def first(self, level: Level) -> Observation:
@@ -47,39 +55,45 @@ class EnvironmentPool:
             self._first[level] = await self.run(level, reset)
         return self._first[level]
 
-    async def run(self, level: Level, job: Callable[..., Any], *arguments: Any, answer: Answer | None = None) -> Any:
-        """Run `job` beside the level's environment. Raises DomainError after a second crash or hang."""
-        for attempt in (1, 2):
+    async def run(
+        self, level: Level, job: Callable[..., Any], *arguments: Any, answer: Answer | None = None
+    ) -> Any:
+        """Run `job` beside the level's environment. Raises DomainError after a second crash or hang.
+
+        A job that is tried again asks its questions again.
+        """
+        reason = ""
+        for _ in range(2):
             worker = await self._idle.get()
             try:
+                if self._closed:
+                    raise AlmaError("the pool of environments is closed")
                 worker = worker or self._start()
-                async with asyncio.timeout(self._timeout):
-                    result = await worker.run((level, job, arguments), answer)
-                self._idle.put_nowait(worker)
-                return result
-            except _Died as error:
-                reason = str(error)
-            except TimeoutError:
-                reason = f"no answer within {self._timeout:g} s"
-            except _JobFailed as error:
+                result = await worker.run((level, job, arguments), answer)
+            except _JobError as error:
                 self._idle.put_nowait(worker)
                 raise error.cause from None
+            except _DeadWorkerError as error:
+                self._drop(worker)
+                self.faults += 1
+                reason = str(error)
             except BaseException:
                 self._drop(worker)
                 raise
-            self.faults += 1
-            self._drop(worker)
-            if attempt == 2:
-                raise DomainError(f"level {level.key}: the engine failed twice ({reason})")
-        raise AssertionError("unreachable")
+            else:
+                self._idle.put_nowait(worker)
+                return result
+        raise DomainError(f"level {level.key}: the engine failed twice ({reason})")
 
     async def close(self) -> None:
+        """End all workers. Jobs that still run end with an AlmaError."""
+        self._closed = True
         for worker in list(self._live):
             worker.kill()
         self._live.clear()
 
     def _start(self) -> _Worker:
-        worker = _Worker(self.domain)
+        worker = _Worker(self.domain, self._timeout)
         self._live.add(worker)
         return worker
 
@@ -93,67 +107,71 @@ class EnvironmentPool:
 class _Worker:
     """The host's end of one process; used by one job at a time."""
 
-    def __init__(self, domain: Domain) -> None:
-        ours, theirs = socketpair()
+    def __init__(self, domain: Domain, timeout_seconds: float) -> None:
+        self._timeout = timeout_seconds
+        self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "alma.domains.pool", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
         theirs.close()
-        self._pipe = Connection(ours.detach())
-        self._pipe.send(domain)
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter | None = None
+        self._unsent = pickle.dumps(domain)
 
     async def run(self, request: Any, answer: Answer | None) -> Any:
-        self._send(request)
-        while True:
-            kind, value = await self._receive()
-            if kind == "done":
-                return value
-            if kind == "error":
-                raise _JobFailed(value)
+        kind, value = await self._exchange(request)
+        while kind == "ask":
             if answer is None:
                 raise AlmaError("a job asked the host, which has no answers for it")
-            self._send(await answer(value))
+            kind, value = await self._exchange(await answer(value))
+        if kind == "error":
+            raise _JobError(value)
+        return value
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-        self._pipe.close()
+        if self._writer is None:
+            self._socket.close()
+        else:
+            self._writer.close()
 
-    def _send(self, value: Any) -> None:
+    async def _exchange(self, message: Any) -> tuple[str, Any]:
+        """Say `message` to the worker and hear what it says next. The event loop is never blocked."""
+        data = self._unsent + pickle.dumps(message)
+        self._unsent = b""
         try:
-            self._pipe.send(value)
-        except OSError as error:
-            raise _Died(self._end()) from error
-
-    async def _receive(self) -> Any:
-        loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        fd = self._pipe.fileno()
-        loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
-        try:
-            await ready
-        finally:
-            loop.remove_reader(fd)
-        try:
-            return self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise _Died(self._end()) from error
+            async with asyncio.timeout(self._timeout):
+                if self._writer is None:
+                    self._reader, self._writer = await asyncio.open_connection(sock=self._socket)
+                self._writer.write(data)
+                await self._writer.drain()
+                (size,) = SIZE.unpack(await self._reader.readexactly(SIZE.size))
+                reply: tuple[str, Any] = pickle.loads(await self._reader.readexactly(size))
+                return reply
+        except TimeoutError:
+            raise _DeadWorkerError(f"no answer within {self._timeout:g} s") from None
+        except (asyncio.IncompleteReadError, OSError):
+            raise _DeadWorkerError(await asyncio.to_thread(self._end)) from None
 
     def _end(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(1)
-            return f"worker killed by {signal.Signals(-code).name}" if code < 0 else f"worker exited with {code}"
+            if code < 0:
+                return f"worker killed by {signal.Signals(-code).name}"
+            return f"worker exited with {code}"
         return "worker closed its pipe"
 
 
-class _Died(Exception):
-    pass
+class _DeadWorkerError(Exception):
+    """The worker ended, or has to be ended because it hangs."""
 
 
-class _JobFailed(Exception):
+class _JobError(Exception):
     """The job raised: the error itself travels, so that blame stays where it was typed."""
 
     def __init__(self, cause: BaseException) -> None:
@@ -167,34 +185,47 @@ def reset(environment: Environment, ask: Callable[[Any], Any]) -> Observation:
 
 
 def main() -> None:
-    """A worker: receives the domain, then runs jobs until the pipe closes."""
+    """A worker: receives the domain, then runs jobs until the host's end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe = Connection(int(sys.argv[1]))
+    stream = socket.socket(fileno=int(sys.argv[1])).makefile("rwb")
+
+    def send(data: bytes) -> None:
+        stream.write(SIZE.pack(len(data)) + data)
+        stream.flush()
 
     def ask(question: Any) -> Any:
-        pipe.send(("ask", question))
-        return pipe.recv()
+        data = pickle.dumps(("ask", question))
+        try:
+            send(data)
+            return pickle.load(stream)
+        except (EOFError, OSError) as error:
+            raise _HostGoneError from error
 
     try:
-        domain: Domain = pipe.recv()
+        domain: Domain = pickle.load(stream)
         while True:
-            level, job, arguments = pipe.recv()
-            pipe.send(_play(domain, level, job, ask, arguments))
-    except (EOFError, OSError):
+            level, job, arguments = pickle.load(stream)
+            send(_play(domain, level, job, ask, arguments))
+    except (EOFError, OSError, _HostGoneError):
         os._exit(0)
 
 
-def _play(domain: Domain, level: Level, job: Callable[..., Any], ask: Any, arguments: tuple[Any, ...]) -> Any:
+class _HostGoneError(BaseException):
+    """In a worker: the host's end is closed. No `except Exception` of an engine may stop it."""
+
+
+def _play(
+    domain: Domain, level: Level, job: Callable[..., Any], ask: Any, arguments: tuple[Any, ...]
+) -> bytes:
+    """The message that ends a job. Whatever an engine raises, an OSError too, is its answer."""
     try:
         environment = domain.open(level)
         try:
-            return "done", job(environment, ask, *arguments)
+            return pickle.dumps(("done", job(environment, ask, *arguments)))
         finally:
             environment.close()
-    except (EOFError, OSError):
-        raise
     except Exception as error:
-        return "error", _sendable(error)
+        return pickle.dumps(("error", _sendable(error)))
 
 
 def _sendable(error: Exception) -> Exception:
