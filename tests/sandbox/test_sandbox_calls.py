@@ -127,6 +127,18 @@ async def on_step(self, situation, history):
 
 
 @in_loop
+async def test_a_design_sees_the_whole_history_at_each_step(opened, situation):
+    body = "async def on_step(self, situation, history): return [step.action for step in history]"
+    history = tuple(Step(f"go {n}", "You go.") for n in range(5))
+    async with opened(body) as process:
+        await process.freeze()
+        for length in (0, 1, 2, 4, 0, 1, 5):
+            for token in ("a", "b"):
+                told = await process.on_step(situation(token), history[:length], frozen=True, seed=1)
+                assert told.show == [f"go {n}" for n in range(length)]
+
+
+@in_loop
 async def test_a_design_without_on_step_is_not_asked(opened):
     async with opened("pass") as process:
         assert not process.has_on_step

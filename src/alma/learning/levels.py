@@ -24,10 +24,7 @@ def ordered(domain: Domain, split: Split, order_seed: int, count: int) -> list[L
         raise ConfigError(f"{domain.name} has no split {split}; see: alma domains list")
     count = count or len(tasks)
     if count > len(tasks) and not domain.seeded_levels:
-        raise ConfigError(
-            f"{domain.name} has {len(tasks)} tasks in split {split}, but {count} are asked for; "
-            "choose smaller sizes (--collect-size, --deploy-size, --validation-size, --held-out-size)"
-        )
+        raise _too_few(domain, split, len(tasks), count)
     levels: list[Level] = []
     round_ = 0
     while len(levels) < count:
@@ -38,8 +35,10 @@ def ordered(domain: Domain, split: Split, order_seed: int, count: int) -> list[L
 
 
 def choose(domain: Domain, phase: Phase, order_seed: int) -> list[Level]:
-    """The levels of one phase."""
+    """The levels of one phase. Raises ConfigError when there are none."""
     levels = ordered(domain, phase.split, order_seed, phase.start + phase.size if phase.size else 0)
+    if not levels[phase.start :]:
+        raise _too_few(domain, phase.split, len(levels), phase.start + 1)
     return levels[phase.start :]
 
 
@@ -49,4 +48,13 @@ def check_disjoint(domain: Domain, phases: Iterable[tuple[str, Sequence[Level]]]
     for name, levels in phases:
         for key in {domain.content_key(level) for level in levels}:
             if owner.setdefault(key, name) != name:
-                raise ConfigError(f"{domain.name}: a level of {name} is also in {owner[key]}; choose other sizes or seeds")
+                raise ConfigError(
+                    f"{domain.name}: a level of {name} is also in {owner[key]}; choose other sizes or seeds"
+                )
+
+
+def _too_few(domain: Domain, split: Split, there: int, asked: int) -> ConfigError:
+    return ConfigError(
+        f"{domain.name} has {there} tasks in split {split}, but {asked} are asked for; "
+        "choose smaller sizes (--collect-size, --deploy-size, --validation-size, --held-out-size)"
+    )

@@ -45,11 +45,7 @@ class LiveMemory:
 
     async def __aenter__(self) -> LiveMemory:
         """Load the design and feed it. Raises DesignError when either fails."""
-        try:
-            await self._build()
-        except BaseException:
-            await self._stack.aclose()
-            raise
+        await self._build()
         return self
 
     async def __aexit__(
@@ -85,7 +81,9 @@ class LiveMemory:
         self._episodes.append(episode)
 
     async def _build(self) -> None:
+        """Start a process and replay the updates in it; once more when the sandbox itself fails."""
         for attempt in (1, 2):
+            await self._stack.aclose()
             try:
                 opened = self._sandbox.open(self._design, self._services, self._limits, seed=self._seed)
                 process = await self._stack.enter_async_context(opened)
@@ -98,13 +96,20 @@ class LiveMemory:
             except SandboxError:
                 if attempt == 2:
                     raise
+            except BaseException:
+                await self._stack.aclose()
+                raise
 
     async def _alive(self) -> MemoryProcess:
         async with self._building:
             if self._process is None:
                 if self._deaths >= MOST_DEATHS:
                     raise DesignError(f"the design's process ended {self._deaths} times", call="retrieve")
-                await self._build()
+                try:
+                    await self._build()
+                except DesignError:
+                    self._deaths += 1
+                    raise
             assert self._process is not None
             return self._process
 

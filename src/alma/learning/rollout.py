@@ -12,11 +12,11 @@ from typing import Any
 
 from alma.agents.contract import Agent, Game, Model
 from alma.domains.contract import Environment
-from alma.domains.pool import EnvironmentPool
-from alma.records import Level, Step, Trajectory
+from alma.domains.pool import Answer, EnvironmentPool
+from alma.records import Level, Observation, Step, Trajectory
 
 OnStep = Callable[[tuple[Step, ...]], Awaitable[str | None]]
-"""The memory's text before the next action, or None."""
+"""Given the steps so far, the memory's text before the next action, or None."""
 
 
 async def play(
@@ -32,7 +32,7 @@ async def play(
 ) -> Trajectory:
     """Play one episode. Raises DomainError when the engine failed twice."""
     if agent.runs_in == "worker":
-        answer = on_step
+        answer = None if on_step is None else _joined(on_step)
         job_arguments = (agent, level.key, recall, on_step is not None, step_limit, seed)
         trajectory: Trajectory = await pool.run(level, play_beside, *job_arguments, answer=answer)
         return trajectory
@@ -57,15 +57,30 @@ def play_beside(
     return Trajectory(level_key, first, tuple(game.steps), environment.outcome())
 
 
+def _joined(on_step: OnStep) -> Answer:
+    """Answers a worker, which sends each step only once: (number of steps sent before, steps since)."""
+    history: tuple[Step, ...] = ()
+
+    async def answer(question: tuple[int, tuple[Step, ...]]) -> str | None:
+        nonlocal history
+        told, fresh = question
+        history = history[:told] + fresh
+        return await on_step(history)
+
+    return answer
+
+
 class _Recalled:
     def __init__(self, text: str, ask: Callable[[Any], Any] | None) -> None:
         self.text = text
         self._ask = ask
+        self._told = 0
 
     async def on_step(self, steps: tuple[Step, ...]) -> str | None:
         if self._ask is None:
             return None
-        text: str | None = self._ask(steps)
+        text: str | None = self._ask((self._told, steps[self._told :]))
+        self._told = len(steps)
         return text
 
 
@@ -98,28 +113,37 @@ async def _play_from_host(
     model: Model | None,
 ) -> Trajectory:
     actions: asyncio.Queue[str | None] = asyncio.Queue()
-    seen: asyncio.Queue[Any] = asyncio.Queue()
+    seen: asyncio.Queue[Observation | Step | None] = asyncio.Queue()
+    past: list[str | None] = []
+    place = 0
 
-    async def answer(what: Any) -> str | None:
-        seen.put_nowait(what)
-        return await actions.get()
+    async def answer(what: Observation | Step) -> str | None:
+        """The worker's next action. One that took over from a dead worker is first told the past ones."""
+        nonlocal place
+        if isinstance(what, Observation):
+            place = 0
+        if place == len(past):
+            seen.put_nowait(what)
+            past.append(await actions.get())
+        place += 1
+        return past[place - 1]
 
-    async def act(action: str) -> Step:
+    async def act(action: str | None) -> Any:
+        """Act and see what follows; a failure of the engine is raised here."""
         actions.put_nowait(action)
-        step = await _next(seen, worker)
-        assert isinstance(step, Step)
-        return step
+        return await seen.get() or worker.result()
 
     worker = asyncio.create_task(pool.run(level, step_through, answer=answer))
+    worker.add_done_callback(lambda _: seen.put_nowait(None))
     try:
-        game = Game(await _next(seen, worker), act, step_limit)
+        first: Any = await seen.get() or worker.result()
+        game = Game(first, act, step_limit)
         await agent.play(game, _FromHost(recall, on_step), model, seed)
-        actions.put_nowait(None)
-        outcome = await worker
-        return Trajectory(level.key, game.first, tuple(game.steps), outcome)
+        outcome = await act(None)
+        return Trajectory(level.key, first, tuple(game.steps), outcome)
     finally:
-        if not worker.done():
-            worker.cancel()
+        worker.cancel()
+        await asyncio.wait({worker})
 
 
 class _FromHost:
@@ -129,13 +153,3 @@ class _FromHost:
 
     async def on_step(self, steps: tuple[Step, ...]) -> str | None:
         return None if self._on_step is None else await self._on_step(steps)
-
-
-async def _next(seen: asyncio.Queue[Any], worker: asyncio.Task[Any]) -> Any:
-    """What the environment says next; its failure is raised here."""
-    getter = asyncio.create_task(seen.get())
-    await asyncio.wait({getter, worker}, return_when=asyncio.FIRST_COMPLETED)
-    if getter.done():
-        return getter.result()
-    getter.cancel()
-    return worker.result()

@@ -76,10 +76,12 @@ class MemoryProcess(Protocol):
 
     async def on_step(
         self, situation: Situation, history: Sequence[Step], *, frozen: bool, seed: int
-    ) -> Recall | None: ...
+    ) -> Recall | None:
+        """`history` is the whole episode so far; only steps that the process hasn't seen are sent."""
+        ...
 
     async def end(self, token: str) -> None:
-        """The episode of `token` is over; its copy is dropped."""
+        """The episode of `token` is over; its copy and history are dropped."""
         ...
 
 

@@ -163,6 +163,7 @@ class _Process:
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
         self._updates = 0
+        self._told: dict[str, int] = {}
         self._callbacks: set[asyncio.Task[None]] = set()
         self._host_time = _HostTime()
         self._moved = asyncio.Event()
@@ -206,11 +207,22 @@ class _Process:
     async def on_step(
         self, situation: Situation, history: Sequence[Step], *, frozen: bool, seed: int
     ) -> Recall | None:
-        head = {"situation": situation_to_json(situation), "frozen": frozen, "seed": seed, "keep_copy": True}
-        body = json.dumps(steps_to_json(list(history))).encode()
+        told = self._told.get(situation.token, 0)
+        if told > len(history):
+            told = 0
+        self._told[situation.token] = len(history)
+        head = {
+            "situation": situation_to_json(situation),
+            "frozen": frozen,
+            "seed": seed,
+            "keep_copy": True,
+            "told": told,
+        }
+        body = json.dumps(steps_to_json(list(history[told:]))).encode()
         return _recall(await self._call("on_step", head, body, seconds=self._limits.step_seconds), "on_step")
 
     async def end(self, token: str) -> None:
+        self._told.pop(token, None)
         if self.has_on_step:
             await self._call("end", {"token": token}, seconds=self._limits.step_seconds)
 

@@ -51,6 +51,7 @@ class _Worker:
         self._frozen: bytes | Memory | None = None
         self._shared: list[Any] = []
         self._copies: dict[str, Memory] = {}
+        self._histories: dict[str, tuple[Step, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -122,11 +123,15 @@ class _Worker:
     async def _do_on_step(self, message: dict[str, Any], body: bytes) -> Any:
         situation = situation_from_json(message["situation"])
         memory = self._copy_for(situation, message)
-        recall = await memory.on_step(situation, steps_from_json(json.loads(body)))
+        seen = self._histories.get(situation.token, ())[: message["told"]]
+        history = seen + steps_from_json(json.loads(body))
+        self._histories[situation.token] = history
+        recall = await memory.on_step(situation, history)
         return None if recall is None else recall_to_json(as_recall(recall))
 
     async def _do_end(self, message: dict[str, Any], body: bytes) -> Any:
         self._copies.pop(message["token"], None)
+        self._histories.pop(message["token"], None)
         return None
 
     def _copy_for(self, situation: Situation, message: dict[str, Any]) -> Memory:
