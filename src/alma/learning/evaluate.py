@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from alma.agents.contract import Agent, Model
 from alma.agents.recall import render
-from alma.archive.contract import Archive
+from alma.archive.contract import NO_MEMORY, Archive
 from alma.domains.pool import EnvironmentPool
 from alma.learning.collect import Collection
 from alma.learning.live import LiveMemory
@@ -38,6 +38,10 @@ from alma.records import (
 from alma.sandbox.contract import Limits, Sandbox, Services, encode_episode
 
 
+NOTHING = Design(NO_MEMORY, "", "no memory")
+"""Playing without memory, as a design that is never loaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluator:
     """All that evaluations of a run share. `seed` seeds the executor, the same for every design."""
@@ -53,6 +57,10 @@ class Evaluator:
     model: Model | None = None
     on_episode: Callable[[], None] = lambda: None
 
+    def score(self, evaluation: Evaluation) -> float:
+        """The domain's primary number: share of solved tasks, or mean reward."""
+        return evaluation.success if self.pool.domain.primary == "success" else evaluation.reward
+
     async def evaluate(
         self,
         design: Design,
@@ -67,8 +75,8 @@ class Evaluator:
         what the budget can't hold.
         """
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
-        keys = [self.pool.domain.content_key(level) for level in levels]
         domain = self.pool.domain
+        keys = [domain.content_key(level) for level in levels]
         identity = evaluation_id(
             design.id, stage, protocol, agent, [domain.version, *keys], collection.key
         )
@@ -77,16 +85,23 @@ class Evaluator:
             return known
         self.budget.charge("episodes", len(levels) * protocol.repeats)
         started = time.monotonic()
-        if protocol.mode == "frozen":
+        if design is NOTHING:
+            episodes, note = await self._without(protocol, levels), ""
+        elif protocol.mode == "frozen":
             episodes, note = await self._frozen(design, protocol, collection, levels)
         else:
             episodes, note = await self._online(design, protocol, collection, levels)
         evaluation = Evaluation(
             identity, design.id, stage, protocol, episodes, time.monotonic() - started, note
         )
-        self.archive.add_evaluation(evaluation)
+        self.archive.add_evaluation(evaluation, score=self.score(evaluation))
         light = [replace(episode, trajectory=None, recall="") for episode in episodes]
         return replace(evaluation, episodes=light)
+
+    async def _without(self, protocol: Protocol, levels: Sequence[Level]) -> list[EpisodeRecord]:
+        pairs = [(level, repeat) for repeat in range(protocol.repeats) for level in levels]
+        played = await asyncio.gather(*(self._episode(None, protocol, *pair) for pair in pairs))
+        return [record for record, _ in played]
 
     async def _frozen(
         self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
@@ -135,7 +150,7 @@ class Evaluator:
         )
 
     async def _episode(
-        self, memory: LiveMemory, protocol: Protocol, level: Level, repeat: int
+        self, memory: LiveMemory | None, protocol: Protocol, level: Level, repeat: int
     ) -> tuple[EpisodeRecord, Episode | None]:
         """Retrieve, act, score. Returns the record, and the episode as the design may learn from it."""
         cluster = self.pool.domain.cluster(level)
@@ -151,15 +166,17 @@ class Evaluator:
         recall = Recall(None)
         stepped: list[Recall | None] = []
         try:
-            recall = await memory.retrieve(situation, seed=seed)
+            if memory is not None:
+                recall = await memory.retrieve(situation, seed=seed)
         except DesignError as error:
             record = replace(record, fault="design", message=str(error))
         text, cut = render(recall.show, protocol.recall_limit)
 
         async def on_step(steps: tuple[Step, ...]) -> str | None:
             nonlocal record
+            assert memory is not None
             try:
-                fresh = await memory.on_step(situation, steps, seed=derive_seed(seed, "step", len(steps)))
+                fresh = await memory.on_step(situation, steps, seed=derive_seed(seed, "step", len(stepped)))
             except DesignError as error:
                 record = replace(record, fault="design", message=str(error))
                 fresh = None
@@ -172,7 +189,7 @@ class Evaluator:
                 self.agent,
                 level,
                 recall=text,
-                on_step=on_step if memory.has_on_step else None,
+                on_step=on_step if memory is not None and memory.has_on_step else None,
                 step_limit=protocol.step_limit,
                 seed=derive_seed(self.seed, "deploy", level.key, repeat),
                 model=self.model,
@@ -182,7 +199,8 @@ class Evaluator:
         except ProviderError as error:
             return replace(record, fault="provider", message=str(error)), None
         finally:
-            await memory.end(token)
+            if memory is not None:
+                await memory.end(token)
             self.on_episode()
         outcome = trajectory.outcome
         record = replace(

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alma.archive.contract import ArchiveView, DesignRow
-from alma.domains.contract import DomainBrief
 from alma.records import Failure, Proposal
 
 
 @dataclass(frozen=True, slots=True)
 class Inspiration:
-    """What a proposal starts from: `parents` (none for a first design), the archive, the domain's brief."""
+    """What a proposal starts from: `parents` (none for a first design), the archive, and what may be
+    told about the domain."""
 
     parents: Sequence[DesignRow]
     archive: ArchiveView
-    brief: DomainBrief
+    brief: str
     step: int
     index: int
     seed: int

@@ -56,7 +56,12 @@ class ProcessSandbox:
     async def open(
         self, design: Design, services: Services, limits: Limits, *, seed: int
     ) -> AsyncIterator[MemoryProcess]:
-        channel, pid = await asyncio.to_thread(self._spawn, limits)
+        spawning = asyncio.ensure_future(asyncio.to_thread(self._spawn, limits))
+        try:
+            channel, pid = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            spawning.add_done_callback(_discard)
+            raise
         reader, writer = await asyncio.open_connection(sock=channel, limit=1 << 20)
         try:
             process = _Process(reader, writer, pid, services, limits, seed)
@@ -130,6 +135,12 @@ class ProcessSandbox:
                 self._zygote.kill()
                 self._zygote.wait()
             self._zygote = None
+
+
+def _discard(spawning: asyncio.Future[tuple[socket.socket, int]]) -> None:
+    """Close the channel of a process that nobody waits for any more; the process then ends."""
+    if not spawning.cancelled() and spawning.exception() is None:
+        spawning.result()[0].close()
 
 
 class NoServices:

@@ -244,6 +244,9 @@ class _Plan:
         self.items = items
         self._named = [goal_words & set(phrase(item).names[1:]) for item in items]
         self._goal = [bool(named) for named in self._named]
+        self._by_verb: dict[str, list[int]] = {}
+        for index, item in enumerate(items):
+            self._by_verb.setdefault(phrase(item).names[0] if phrase(item).names else "", []).append(index)
         self._next = 0
         self._rounds = 0
         self._fits: dict[str, tuple[tuple[int, float], ...]] = {}
@@ -304,11 +307,11 @@ class _Plan:
     def _fit(self, action: str) -> tuple[tuple[int, float], ...]:
         fits = self._fits.get(action)
         if fits is None:
-            names = set(phrase(action).names)
+            names = phrase(action).names
             scored = (
-                (index, follows(item, action))
-                for index, item in enumerate(self.items)
-                if self._named[index] <= names
+                (index, follows(self.items[index], action))
+                for index in self._by_verb.get(names[0] if names else "", ())
+                if self._named[index].issubset(names)
             )
             fits = self._fits[action] = tuple((index, fit) for index, fit in scored if fit > 0)
         return fits

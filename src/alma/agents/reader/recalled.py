@@ -124,7 +124,7 @@ def _items(text: str, separator: re.Pattern[str]) -> list[str]:
 def _is_goal(line: str, goal: str) -> bool:
     """Whether `line` reads like another goal of the same kind: most of its words stand in the same order."""
     theirs, ours = phrase(line).names, phrase(goal).names
-    if abs(len(theirs) - len(ours)) > 3 or len(theirs) < 3:
+    if abs(len(theirs) - len(ours)) > 3 or len(theirs) < 3 or 2 * len(set(theirs) & set(ours)) < len(set(ours)):
         return False
     return SequenceMatcher(None, theirs, ours, autojunk=False).ratio() >= 0.6
 

@@ -17,13 +17,18 @@ from alma.records import JSON
 
 @dataclass(frozen=True, slots=True)
 class PartKind:
-    """A part that designs may hold: its class, module, what its recall is called, and its settings."""
+    """A part that designs may hold: its class, module, what its recall is called, and its settings.
+
+    `chance` is how often a random design holds it, `wins` how often it then learns from won episodes
+    only (0: never, where that would leave nothing to learn).
+    """
 
     name: str
     module: str
     heading: str
     settings: Mapping[str, Sequence[JSON]]
     chance: float
+    wins: float
 
 
 PARTS: tuple[PartKind, ...] = (
@@ -32,14 +37,14 @@ PARTS: tuple[PartKind, ...] = (
         "trajectories",
         "similar episodes",
         {"key": ["goal", "place", "both"], "count": [1, 2, 3], "observations": [False, True], "keep": [50, 1000]},
-        0.3,
+        0.3, 0.7,
     ),
     PartKind(
         "CondensedPlans",
         "condensed",
         "plans that worked",
         {"key": ["goal", "place", "both"], "count": [1, 2, 3], "keep": [50, 1000]},
-        0.3,
+        0.3, 0.8,
     ),
     PartKind(
         "Places",
@@ -52,10 +57,10 @@ PARTS: tuple[PartKind, ...] = (
             "rate": [False, True],
             "keep": [50, 1000],
         },
-        0.3,
+        0.3, 0.2,
     ),
     PartKind(
-        "Tools", "tools", "what verbs were used with", {"top": [1, 2, 3], "executed": [False, True]}, 0.3
+        "Tools", "tools", "what verbs were used with", {"top": [1, 2, 3], "executed": [False, True]}, 0.3, 0.2
     ),
     PartKind(
         "Procedures",
@@ -68,10 +73,10 @@ PARTS: tuple[PartKind, ...] = (
             "agreement": [0.6, 0.75, 0.9],
             "contrast": [0.4, 0.6, 0.8, 1.0],
         },
-        0.2,
+        0.3, 0.2,
     ),
-    PartKind("Contrasts", "contrasts", "done more in won episodes", {"top": [3, 5], "about_goal": [True, False]}, 0.2),
-    PartKind("LosingActions", "losing", "ended games badly", {"top": [3, 5, 8]}, 0.15),
+    PartKind("Contrasts", "contrasts", "done more in won episodes", {"top": [3, 5], "about_goal": [True, False]}, 0.2, 0.0),
+    PartKind("LosingActions", "losing", "ended games badly", {"top": [3, 5, 8]}, 0.15, 0.0),
 )
 KINDS = {kind.name: kind for kind in PARTS}
 RENDERINGS = ("headed", "lines")
@@ -124,19 +129,22 @@ def draw(rng: np.random.Generator) -> Genome:
     return Genome(
         tuple(genes[i] for i in order),
         RENDERINGS[int(rng.integers(len(RENDERINGS)))],
-        bool(rng.random() < 0.1),
+        bool(rng.random() < 0.06),
     )
 
 
 def mutate(genome: Genome, rng: np.random.Generator, weak: Sequence[str] = ()) -> tuple[Genome, str]:
     """One change and its description. Parts in `weak` are dropped more readily."""
     missing = [kind for kind in PARTS if kind.name not in {g.part for g in genome.genes}]
-    changes = ["setting", "setting"]
+    changes = ["setting"] * 3
     if missing:
-        changes += ["add", "add"]
+        changes += ["add"] * (2 if len(genome.genes) < 3 else 1)
     if len(genome.genes) > 1:
-        changes += ["drop", "order"] + ["drop"] * bool(weak)
-    changes += ["wins", "rendering", "step"] if rng.random() < 0.5 else ["wins"]
+        changes += ["drop"] * (len(genome.genes) - 1 + bool(weak)) + ["order"]
+    choosy = [i for i, gene in enumerate(genome.genes) if KINDS[gene.part].wins]
+    changes += ["wins"] if choosy else []
+    changes += ["rendering"] if rng.random() < 0.5 else []
+    changes += ["step"] if rng.random() < 0.2 else []
     change = changes[int(rng.integers(len(changes)))]
     genes = list(genome.genes)
     if change == "add":
@@ -155,7 +163,7 @@ def mutate(genome: Genome, rng: np.random.Generator, weak: Sequence[str] = ()) -
         return replace(genome, rendering=other), f"render as {other}"
     if change == "step":
         return replace(genome, per_step=not genome.per_step), "recall per step" if not genome.per_step else "recall once"
-    index = int(rng.integers(len(genes)))
+    index = choosy[int(rng.integers(len(choosy)))] if change == "wins" else int(rng.integers(len(genes)))
     gene = genes[index]
     if change == "wins":
         genes[index] = replace(gene, wins_only=not gene.wins_only)
@@ -175,7 +183,7 @@ def cross(one: Genome, other: Genome, rng: np.random.Generator) -> Genome:
     for part in dict.fromkeys([*mine, *theirs]):
         if part in mine and part in theirs:
             genes.append(mine[part] if rng.random() < 0.5 else theirs[part])
-        elif rng.random() < 0.65:
+        elif rng.random() < 0.5:
             genes.append(mine.get(part) or theirs[part])
     return replace(one, genes=tuple(genes)) if genes else one
 
@@ -184,4 +192,4 @@ def _draw_gene(kind: PartKind, rng: np.random.Generator) -> Gene:
     settings = tuple(
         (name, values[int(rng.integers(len(values)))]) for name, values in kind.settings.items()
     )
-    return Gene(kind.name, settings, bool(rng.random() < 0.5))
+    return Gene(kind.name, settings, bool(rng.random() < kind.wins))

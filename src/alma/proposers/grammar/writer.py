@@ -25,16 +25,17 @@ def write(genome: Genome) -> str:
     sdk = {name for module in modules for name in module.sdk} | {"Episode", "JSON", "Memory", "Situation", "Toolkit"}
     if genome.per_step:
         sdk |= {"Step"}
-        imports.add("from collections.abc import Sequence")
+        imports |= {"from collections.abc import Sequence", "from dataclasses import replace"}
     helpers = [common.definitions[name] for name in common.definitions if name in called]
     blocks = [block for module in modules for block in module.blocks]
     used = "\n".join([*helpers, *blocks])
-    imports = {line for line in imports if _needed(line, used) or "Sequence" in line and genome.per_step}
+    memory = _memory(genome)
+    imports = {line for line in imports if _needed(line, used + memory)}
     head = [f'"""{_summary(genome)}"""', "from __future__ import annotations"]
     if imports:
         head.append("\n".join(sorted(imports)))
     head.append(f"from alma.memory import {', '.join(sorted(sdk, key=str.lower))}")
-    return "\n\n".join(head) + "\n\n\n" + "\n\n\n".join([*helpers, *blocks, _memory(genome)]) + "\n"
+    return "\n\n".join(head) + "\n\n\n" + "\n\n\n".join([*helpers, *blocks, memory]) + "\n"
 
 
 def title(genome: Genome) -> str:
@@ -48,6 +49,8 @@ def _memory(genome: Genome) -> str:
     for gene in genome.genes:
         arguments = ", ".join(f"{name}={value!r}".replace("'", '"') for name, value in gene.settings)
         lines.append(f"        self.{_attribute(gene)} = {gene.part}({arguments})")
+    if genome.per_step:
+        lines.append("        self.asked: dict[str, str] = {}")
     lines += ["", "    async def update(self, episode: Episode) -> None:"]
     for gene in (g for g in genome.genes if not g.wins_only):
         lines.append(f"        self.{_attribute(gene)}.learn(episode)")
@@ -68,14 +71,14 @@ def _memory(genome: Genome) -> str:
         lines += [
             "",
             "    async def on_step(self, situation: Situation, history: Sequence[Step]) -> JSON:",
-            '        """Recall anew for the words of the goal that nothing has been done with yet."""',
-            '        done = {word for step in history for word in step.action.split() if step.action.count(" ") > 2}',
-            '        left = " ".join(word for word in situation.goal.rstrip(".").split() if word not in done)',
-            "        if not history or left == situation.goal.rstrip(\".\"):",
+            '        """Recall anew when something was done with a word of the goal, for the words that are left."""',
+            "        goal = situation.goal.rstrip(\".\").split()",
+            "        done = {word for step in history for word in step.action.split()[1:]}",
+            "        left = \" \".join(word for word in goal if word not in done)",
+            "        if self.asked.get(situation.token, \" \".join(goal)) == left:",
             "            return None",
-            "        return await self.retrieve(",
-            "            Situation(left, situation.observation, situation.admissible, situation.domain, situation.token)",
-            "        )",
+            "        self.asked[situation.token] = left",
+            "        return await self.retrieve(replace(situation, goal=left))",
         ]
     return "\n".join(lines)
 

@@ -57,15 +57,14 @@ class Places:
 
     def ranked(self, word: str, weights: list[float]) -> list[str]:
         """The actions that brought the word into sight, best first, by weighted count or share of tries."""
-        found: Counter[str] = Counter()
-        tried: Counter[str] = Counter()
-        for weight, (_, sighted, actions) in zip(weights, self.sightings, strict=True):
-            if weight:
-                for action in sighted.get(word, ()):
-                    found[action] += weight
-                for action in actions:
-                    tried[action] += weight
-        value = {action: n / (tried[action] + 1.0) if self.rate else n for action, n in found.items()}
+        value: dict[str, float] = Counter()
+        for weight, (_, sighted, _) in zip(weights, self.sightings, strict=True):
+            for action in sighted.get(word, ()) if weight else ():
+                value[action] += weight
+        if self.rate:
+            for action in value:
+                tries = sum(w for w, (_, _, tried) in zip(weights, self.sightings, strict=True) if action in tried)
+                value[action] /= tries + 1.0
         return sorted(value, key=lambda action: (-value[action], action))[: self.top]
 
     def label(self, action: str) -> str:

@@ -1,0 +1,150 @@
+"""Names to things: domains, agents, proposers, selectors and sandboxes, built in or from entry points."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from alma import baselines
+from alma.agents.contract import Agent
+from alma.agents.reader import Reader
+from alma.archive import open_archive
+from alma.domains.contract import Domain
+from alma.learning.evaluate import NOTHING
+from alma.proposers.contract import Proposer
+from alma.proposers.grammar.proposer import GrammarProposer
+from alma.records import JSON, AlmaError, ConfigError, Design, DesignError
+from alma.sandbox.contract import Sandbox
+from alma.sandbox.process import ProcessSandbox
+from alma.selectors import SELECTORS, Selector
+
+DOMAINS: Mapping[str, str] = {
+    "alfworld": "alma.domains.alfworld:OfficialAlfworld",
+    "alfworld:households": "alma.domains.alfworld:Households",
+}
+PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
+    "grammar": GrammarProposer,
+    "best-of-n": lambda: GrammarProposer(blind=True),
+}
+BUILT_IN_DESIGNS = ("no_memory", *baselines.NAMES)
+
+
+def domain(name: str, options: Mapping[str, JSON]) -> Domain:
+    """The domain of that name. Raises ConfigError for an unknown name or bad options."""
+    if name in DOMAINS:
+        module, _, attribute = DOMAINS[name].partition(":")
+        made: Domain = getattr(import_module(module), attribute)(dict(options))
+        return made
+    for point in entry_points(group="alma.domains"):
+        if point.name == name:
+            loaded: Domain = point.load()(dict(options))
+            return loaded
+    raise ConfigError(f"unknown domain {name!r}; known: {', '.join(domain_names())}")
+
+
+def domain_names() -> list[str]:
+    return [*DOMAINS, *(point.name for point in entry_points(group="alma.domains"))]
+
+
+def agent(name: str) -> Agent:
+    """The executor of that name. Raises ConfigError for an unknown one."""
+    if name == "reader":
+        return Reader()
+    for point in entry_points(group="alma.agents"):
+        if point.name == name:
+            loaded: Agent = point.load()()
+            return loaded
+    raise ConfigError(f"unknown agent {name!r}; known: reader")
+
+
+def proposer(name: str) -> Proposer:
+    if name in PROPOSERS:
+        return PROPOSERS[name]()
+    for point in entry_points(group="alma.proposers"):
+        if point.name == name:
+            loaded: Proposer = point.load()()
+            return loaded
+    raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
+
+
+def selector(name: str) -> Selector:
+    if name in SELECTORS:
+        return SELECTORS[name]()
+    for point in entry_points(group="alma.selectors"):
+        if point.name == name:
+            loaded: Selector = point.load()()
+            return loaded
+    raise ConfigError(f"unknown selector {name!r}; known: {', '.join(SELECTORS)}")
+
+
+def sandbox(name: str) -> Sandbox:
+    """`auto` takes the strongest back-end there is; today that is `process`."""
+    if name in ("auto", "process"):
+        return ProcessSandbox()
+    raise ConfigError(f"unknown sandbox {name!r}; known: auto, process")
+
+
+def design(name: str) -> Design:
+    """A design by built-in name, file, or RUN:ID (RUN:best is the learned one).
+
+    Raises ConfigError when there is no such thing or the file isn't a design.
+    """
+    if name == "no_memory":
+        return NOTHING
+    if name in baselines.NAMES:
+        return Design.from_source(baselines.source(name), name)
+    path = Path(name)
+    if path.suffix == ".py":
+        try:
+            source = path.read_text(encoding="utf-8")
+            return Design.from_source(source, path.stem)
+        except OSError as error:
+            raise ConfigError(f"can't read {name}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{name} is not a text file in UTF-8") from error
+        except DesignError as error:
+            raise ConfigError(f"{name} is {error}") from error
+    run, colon, design_id = name.rpartition(":")
+    if colon and Path(run).is_dir():
+        return _from_run(Path(run), design_id)
+    raise ConfigError(
+        f"unknown design {name!r}: give one of {', '.join(BUILT_IN_DESIGNS)}, a .py file, RUN:ID or RUN:best"
+    )
+
+
+def _from_run(run: Path, design_id: str) -> Design:
+    if design_id == "best":
+        import json
+
+        try:
+            design_id = json.loads((run / "summary.json").read_text())["learned"]["id"]
+        except (OSError, KeyError, TypeError, ValueError):
+            raise ConfigError(f"{run} has no learned design yet; see: alma archive list {run}") from None
+    for run_id in ("search", "control"):
+        try:
+            with open_archive(run / "archive.db", run_id, create=False, read_only=True) as archive:
+                matches = [row for row in archive.designs() if row.id.startswith(design_id)]
+        except ConfigError:
+            if run_id == "search":
+                raise
+            continue
+        if matches:
+            return matches[0].design
+    raise ConfigError(f"no design {design_id} in {run}; see: alma archive list {run}")
+
+
+def worker_count(asked: int) -> int:
+    """`asked`, or one worker a usable core."""
+    return asked or max(1, len(os.sched_getaffinity(0)))
+
+
+def blame(error: AlmaError) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split())
+
+
+Listing = dict[str, Any]

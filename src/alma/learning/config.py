@@ -1,0 +1,88 @@
+"""What a run is asked to do, in one frozen record. Made by the command line or by the caller of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from alma.records import JSON, ConfigError, Mode, Phase, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Sizes are numbers of levels; `step_limit` is in steps, `recall_limit` in characters.
+
+    `collections` counts the independent collections of the held-out tables; `controls` says how many
+    random designs the tables average (0 leaves the controls out).
+    """
+
+    domain: str
+    agent: str = "reader"
+    proposer: str = "grammar"
+    selector: str = "rank"
+    sandbox: str = "auto"
+    mode: Mode = "frozen"
+    seed: int = 0
+    steps: int = 10
+    children: int = 5
+    collect_size: int = 100
+    deploy_size: int = 60
+    validation_size: int = 120
+    finalists: int = 5
+    repeats: int = 2
+    held_out_size: int = 0
+    held_out_repeats: int = 2
+    collections: int = 3
+    controls: int = 0
+    concurrency: int = 3
+    workers: int = 0
+    preset: str = "default"
+    step_limit: int | None = None
+    recall_limit: int = 6000
+    options: Mapping[str, JSON] = field(default_factory=dict)
+    budget_episodes: int | None = None
+    budget_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        least = {
+            "steps": 1,
+            "children": 1,
+            "collect_size": 0,
+            "deploy_size": 1,
+            "validation_size": 1,
+            "finalists": 1,
+            "repeats": 1,
+            "held_out_size": 0,
+            "held_out_repeats": 1,
+            "collections": 1,
+            "controls": 0,
+            "concurrency": 1,
+            "workers": 0,
+            "recall_limit": 1,
+            "seed": 0,
+        }
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ConfigError(f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}")
+        for name in ("step_limit", "budget_episodes", "budget_minutes"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"--{name.replace('_', '-')} must be above 0, not {value}")
+
+    def protocol(self, collect: Phase, deploy: Phase, *, repeats: int, step_limit: int) -> Protocol:
+        """The protocol of one phase of this run."""
+        return Protocol(
+            self.domain,
+            collect,
+            deploy,
+            repeats,
+            step_limit,
+            self.seed,
+            self.mode,
+            self.recall_limit,
+            options=dict(self.options),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
