@@ -243,8 +243,8 @@ async def test_as_many_jobs_run_at_once_as_there_are_workers():
         pids = await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(12)))
         assert len(set(pids)) == 2
         begun = time.monotonic()
-        await asyncio.gather(*(pool.run(LEVELS[0], jobs.sleep, 0.2) for _ in range(4)))
-        assert 0.4 <= time.monotonic() - begun < 0.7
+        await asyncio.gather(*(pool.run(LEVELS[0], jobs.sleep, 0.5) for _ in range(4)))
+        assert 1 <= time.monotonic() - begun < 2
 
 
 @in_loop

@@ -271,7 +271,7 @@ async def retrieve(self, situation):
         begun = time.monotonic()
         with pytest.raises(DesignError, match="took over"):
             await process.retrieve(situation(), frozen=False, seed=1)
-        assert time.monotonic() - begun == pytest.approx(0.8, abs=0.2)
+        assert 0.75 < time.monotonic() - begun < 3
 
 
 BUSY = """
@@ -288,10 +288,10 @@ async def retrieve(self, situation):
 
 @in_loop
 async def test_a_call_does_not_pay_for_the_calls_before_it(opened, situation):
-    """Six times 0.2 s of work sent at once, under a limit of 0.5 s a call."""
-    async with opened(BUSY, retrieve_seconds=0.5) as process:
-        calls = [process.retrieve(situation(str(n)), frozen=False, seed=1) for n in range(6)]
-        assert [recall.show for recall in await asyncio.gather(*calls)] == ["done"] * 6
+    """Eight times 0.2 s of work sent at once, under a limit of 1 s a call."""
+    async with opened(BUSY, retrieve_seconds=1) as process:
+        calls = [process.retrieve(situation(str(n)), frozen=False, seed=1) for n in range(8)]
+        assert [recall.show for recall in await asyncio.gather(*calls)] == ["done"] * 8
 
 
 @in_loop
@@ -300,7 +300,7 @@ async def test_calls_that_wait_for_the_host_wait_together(opened, situation):
         begun = time.monotonic()
         calls = [process.retrieve(situation(f"ask{n}"), frozen=False, seed=1) for n in range(6)]
         assert [recall.show for recall in await asyncio.gather(*calls)] == ["late"] * 6
-        assert time.monotonic() - begun < 1.2
+        assert time.monotonic() - begun < 2
 
 
 @in_loop
@@ -320,7 +320,7 @@ async def test_calls_waiting_behind_a_hang_fail_at_once(opened, situation):
         calls = [process.retrieve(situation(t), frozen=False, seed=1) for t in ("hang", "a", "b")]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(result, DesignError) for result in results)
-        assert time.monotonic() - begun < 0.8
+        assert time.monotonic() - begun < 1.1
 
 
 @in_loop

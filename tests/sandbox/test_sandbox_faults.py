@@ -9,7 +9,7 @@ from alma.sandbox.contract import Limits
 from alma.testing.loop import in_loop
 
 NEIGHBOUR = "async def retrieve(self, situation): return 'still here'"
-SHORT = {"load_seconds": 0.4, "update_seconds": 0.4, "retrieve_seconds": 0.4, "step_seconds": 0.4}
+SHORT = {"load_seconds": 0.6, "update_seconds": 0.6, "retrieve_seconds": 0.6, "step_seconds": 0.6}
 
 HOOKS = {
     "load": "def __init__(self, kit):\n    {}",
@@ -25,8 +25,8 @@ WAYS = {
     "cancels itself": ("import asyncio; raise asyncio.CancelledError", "CancelledError"),
     "leaves by sys.exit": ("import sys; sys.exit(3)", "SystemExit: 3"),
     "recurses": ("f = lambda: f()\n    f()", "RecursionError"),
-    "hangs": ("while True: pass", r"took over 0\.4 s"),
-    "sleeps": ("import time; time.sleep(60)", r"took over 0\.4 s"),
+    "hangs": ("while True: pass", r"took over 0\.6 s"),
+    "sleeps": ("import time; time.sleep(60)", r"took over 0\.6 s"),
     "exits": ("import os; os._exit(0)", "process ended"),
     "crashes": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "process ended"),
     "takes the memory": ("x = bytearray(1 << 40)", "MemoryError"),
@@ -95,7 +95,7 @@ async def test_a_design_fails_alone(opened, situation, episode, call, way):
                 finally:
                     assert process.broken == (way in ENDS)
         assert caught.value.call == call
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
         assert (await ask(neighbour, "retrieve", situation, episode)).show == "still here"
 
 
