@@ -123,7 +123,7 @@ async def learn(config: RunConfig, run: Path, listen: Listener = lambda kind, pa
             }
             check_disjoint(house.domain, levels.items())
             listen("stage", {"name": "collect", "episodes": len(levels["collect"])})
-            collection = await _collect(house, evaluator, levels["collect"], 0)
+            collection = await collect_number(house, evaluator, levels["collect"], 0)
             listen("collected", {"episodes": len(collection.trajectories), "wins": collection.wins})
             protocol = config.protocol(
                 phases.collect, phases.search, repeats=config.repeats, step_limit=house.step_limit
@@ -221,7 +221,7 @@ async def held_out(
     collections = [collection]
     for number in range(1, config.collections):
         levels = choose(house.domain, phases.other_collection(number), config.seed)
-        collections.append(await _collect(house, evaluator, levels, number))
+        collections.append(await collect_number(house, evaluator, levels, number))
     entries = [
         Entry("no_memory", (NOTHING,)),
         Entry("trajectory_retrieval", (plug_ins.design("trajectory_retrieval"),)),
@@ -264,7 +264,7 @@ def register(archive: Archive, design: Any) -> None:
         archive.add_design(Proposal(design.source, name=design.name), design, 0, 0)
 
 
-async def _collect(house: House, evaluator: Evaluator, levels: list[Level], number: int) -> Collection:
+async def collect_number(house: House, evaluator: Evaluator, levels: list[Level], number: int) -> Collection:
     return await collect(
         house.pool,
         house.agent,

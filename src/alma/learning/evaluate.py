@@ -175,8 +175,9 @@ class Evaluator:
         async def on_step(steps: tuple[Step, ...]) -> str | None:
             nonlocal record
             assert memory is not None
+            del stepped[len(steps) :]
             try:
-                fresh = await memory.on_step(situation, steps, seed=derive_seed(seed, "step", len(stepped)))
+                fresh = await memory.on_step(situation, steps, seed=derive_seed(seed, "step", len(steps)))
             except DesignError as error:
                 record = replace(record, fault="design", message=str(error))
                 fresh = None

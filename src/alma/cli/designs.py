@@ -1,0 +1,69 @@
+"""`alma designs`: built-in designs, and checks of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.syntax import Syntax
+
+from alma.cli.options import AsJson
+from alma.cli.tables import console
+from alma.experiments import plug_ins
+from alma.experiments.check import check_design
+from alma.records import ConfigError
+
+app = typer.Typer(help="See, show and check designs.", no_args_is_help=True, rich_markup_mode=None)
+Name = Annotated[str, typer.Argument(help="Built-in name, .py file, RUN:ID or RUN:best.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the built-in designs.
+
+    Example: alma designs list
+    """
+    rows = [
+        {"name": name, "about": (plug_ins.design(name).source.strip().splitlines() or ['"""Plays without memory.'])[0]}
+        for name in plug_ins.BUILT_IN_DESIGNS
+    ]
+    for row in rows:
+        row["about"] = row["about"].strip('"')
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        console().print(f"{row['name']:22} {escape(row['about'])}")
+
+
+@app.command()
+def show(design: Name) -> None:
+    """Print a design's code.
+
+    Example: alma designs show trajectory_retrieval
+    """
+    console().print(Syntax(plug_ins.design(design).source, "python"))
+
+
+@app.command()
+def check(design: Name, as_json: AsJson = False) -> None:
+    """Check a design: static look, then load, update, retrieve in the sandbox on a few real episodes.
+
+    Example: alma designs check my_memory.py
+    """
+    if design.endswith(".py") and not Path(design).is_file():
+        raise ConfigError(f"can't read {design}: no such file")
+    failure = asyncio.run(check_design(plug_ins.design(design)))
+    if as_json:
+        found = None if failure is None else {"call": failure.call, "message": failure.message, "trace": failure.trace}
+        typer.echo(json.dumps({"design": design, "ok": failure is None, "failure": found}, indent=2))
+        if failure is not None:
+            raise typer.Exit(2)
+        return
+    if failure is not None:
+        raise ConfigError(f"{design} fails in {failure.call}: {failure.message}")
+    console().print(f"{escape(design)} is fine: it loads, learns and recalls")

@@ -1,0 +1,56 @@
+"""`alma doctor`: does this machine have what a run needs?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import sys
+
+import typer
+from rich.markup import escape
+
+from alma import __version__
+from alma.cli import options
+from alma.cli.tables import console
+from alma.experiments import plug_ins
+from alma.records import ConfigError
+from alma.sandbox.contract import SandboxReport
+
+
+def add(app: typer.Typer) -> None:
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: options.AsJson = False) -> None:
+    """Check this installation and say what is missing.
+
+    Example: alma doctor
+    """
+    rows = [
+        ("alma", True, __version__),
+        ("python", sys.version_info >= (3, 11), platform.python_version()),
+        ("cores", True, str(len(os.sched_getaffinity(0)))),
+    ]
+    report = asyncio.run(_sandbox())
+    rows.append((f"sandbox {report.backend}", report.ok, report.detail))
+    for name in plug_ins.domain_names():
+        try:
+            tasks = len(plug_ins.domain(name, options.domain_options(name, [])).tasks("train"))
+            rows.append((f"domain {name}", True, f"{tasks} training tasks"))
+        except ConfigError as error:
+            rows.append((f"domain {name}", False, str(error)))
+    if as_json:
+        typer.echo(json.dumps([{"what": w, "ok": ok, "detail": d} for w, ok, d in rows], indent=2))
+        return
+    for what, ok, detail in rows:
+        console().print(f"{'[green]ok[/green]  ' if ok else '[yellow]–[/yellow]   '}{escape(what):28} {escape(detail)}")
+
+
+async def _sandbox() -> SandboxReport:
+    sandbox = plug_ins.sandbox("auto")
+    try:
+        return await sandbox.self_check()
+    finally:
+        await sandbox.close()

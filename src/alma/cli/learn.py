@@ -1,0 +1,142 @@
+"""`alma learn`: run a search and show what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from alma.cli import options
+from alma.cli.progress import Progress
+from alma.cli.tables import print_summary
+from alma.experiments.learn import learn as learn_job
+from alma.records import ConfigError
+
+
+def add(app: typer.Typer) -> None:
+    app.command("learn")(learn)
+
+
+def learn(
+    domain: options.DomainName = None,
+    agent: options.AgentName = None,
+    proposer: Annotated[
+        Optional[str],
+        typer.Option("--proposer", envvar="ALMA_PROPOSER", help="grammar (offline) or best-of-n (a control)."),
+    ] = None,
+    selector: Annotated[
+        Optional[str],
+        typer.Option("--selector", envvar="ALMA_SELECTOR", help="rank, alma (as published), greedy or random."),
+    ] = None,
+    steps: Annotated[Optional[int], typer.Option("--steps", envvar="ALMA_STEPS", help="Search steps.")] = None,
+    children: Annotated[
+        Optional[int],
+        typer.Option("--children", envvar="ALMA_CHILDREN", help="Parents drawn a step, one child each."),
+    ] = None,
+    mode: options.Mode = None,
+    collect_size: options.CollectSize = None,
+    deploy_size: Annotated[
+        Optional[int],
+        typer.Option("--deploy-size", envvar="ALMA_DEPLOY_SIZE", help="Levels each candidate is scored on."),
+    ] = None,
+    validation_size: Annotated[
+        Optional[int],
+        typer.Option("--validation-size", envvar="ALMA_VALIDATION_SIZE", help="Fresh levels for finalists."),
+    ] = None,
+    finalists: Annotated[
+        Optional[int],
+        typer.Option("--finalists", envvar="ALMA_FINALISTS", help="Designs that are validated."),
+    ] = None,
+    repeats: options.Repeats = None,
+    held_out_size: Annotated[
+        Optional[int],
+        typer.Option(
+            "--held-out-size", envvar="ALMA_HELD_OUT_SIZE", help="Levels a test split of the final tables; 0: none."
+        ),
+    ] = None,
+    held_out_repeats: Annotated[
+        Optional[int],
+        typer.Option("--held-out-repeats", envvar="ALMA_HELD_OUT_REPEATS", help="Episodes on each test level."),
+    ] = None,
+    collections: options.Collections = None,
+    controls: Annotated[
+        Optional[int],
+        typer.Option("--controls", envvar="ALMA_CONTROLS", help="Random designs in the tables; 0: no controls."),
+    ] = None,
+    step_limit: options.StepLimit = None,
+    recall_limit: options.RecallLimit = None,
+    seed: options.Seed = None,
+    concurrency: Annotated[
+        Optional[int],
+        typer.Option("--concurrency", envvar="ALMA_CONCURRENCY", help="Candidates in flight at once."),
+    ] = None,
+    workers: options.Workers = None,
+    budget_episodes: Annotated[
+        Optional[int],
+        typer.Option("--budget-episodes", envvar="ALMA_BUDGET_EPISODES", help="Episodes the search may play."),
+    ] = None,
+    budget_minutes: Annotated[
+        Optional[float],
+        typer.Option("--budget-minutes", envvar="ALMA_BUDGET_MINUTES", help="Minutes the search may take."),
+    ] = None,
+    sandbox: options.Sandbox = None,
+    preset: options.Preset = "default",
+    set_: options.Set = None,
+    config: options.ConfigFile = None,
+    run: Annotated[Path, typer.Option("--run", envvar="ALMA_RUN", help="The run's folder.")] = Path("runs/learn"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Learn a memory design on a domain; the same command goes on with a run that was stopped.
+
+    Example: alma learn --preset demo --run runs/demo
+    """
+    run_config = options.run_config(
+        preset,
+        config,
+        set_,
+        domain=domain,
+        agent=agent,
+        proposer=proposer,
+        selector=selector,
+        steps=steps,
+        children=children,
+        mode=mode,
+        collect_size=collect_size,
+        deploy_size=deploy_size,
+        validation_size=validation_size,
+        finalists=finalists,
+        repeats=repeats,
+        held_out_size=held_out_size,
+        held_out_repeats=held_out_repeats,
+        collections=collections,
+        controls=controls,
+        step_limit=step_limit,
+        recall_limit=recall_limit,
+        seed=seed,
+        concurrency=concurrency,
+        workers=workers,
+        budget_episodes=budget_episodes,
+        budget_minutes=budget_minutes,
+        sandbox=sandbox,
+    )
+    _prepare(run, fresh)
+    with Progress(quiet=as_json) as progress:
+        summary = asyncio.run(learn_job(run_config, run, progress.listen))
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        print_summary(summary, run)
+
+
+def _prepare(run: Path, fresh: bool) -> None:
+    if run.exists() and not run.is_dir():
+        raise ConfigError(f"--run {run} is a file; give a folder")
+    if fresh and run.is_dir():
+        if any(run.iterdir()) and not (run / "archive.db").exists():
+            raise ConfigError(f"--fresh: {run} is not empty and holds no run, so it is left alone")
+        shutil.rmtree(run)

@@ -1,0 +1,79 @@
+"""The `alma` command: puts the groups together and turns errors into one line and an exit code.
+
+Exit codes: 0 done or budget reached, 1 the run failed, 2 usage or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from alma import __version__
+from alma.cli import archive, designs, doctor, domains, evaluate, learn
+from alma.records import AlmaError, BudgetExceeded, ConfigError
+
+app = typer.Typer(
+    name="alma",
+    help="Learn memory designs for agents, and measure them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+learn.add(app)
+evaluate.add(app)
+doctor.add(app)
+app.add_typer(archive.app, name="archive")
+app.add_typer(domains.app, name="domains")
+app.add_typer(designs.app, name="designs")
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        typer.echo(f"alma {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="alma", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except TyperException as error:
+        message = error.format_message()
+        if message.startswith("Usage:"):
+            typer.echo(message)
+            return 2
+        return _fail(f"{message.rstrip('.')}; see: alma --help", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted; the same command goes on where it stood", 130)
+    except ConfigError as error:
+        return _fail(str(error), 2)
+    except BudgetExceeded as error:
+        typer.echo(f"budget reached: {error}")
+        return 0
+    except AlmaError as error:
+        return _fail(str(error), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"alma: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

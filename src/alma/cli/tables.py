@@ -1,0 +1,109 @@
+"""How results are printed: the held-out tables with intervals, and what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+LABELS = {
+    "no_memory": "no memory",
+    "trajectory_retrieval": "trajectory retrieval",
+    "random_design": "random design (mean)",
+    "best_of_n": "best of N random designs",
+    "learned": "learned design",
+}
+
+
+WIDE = 160
+"""Columns where the output is no terminal, so that tables stay whole in files."""
+
+
+def console() -> Console:
+    """Standard output; never cuts a table."""
+    plain = Console(highlight=False)
+    return plain if plain.is_terminal else Console(highlight=False, width=WIDE)
+
+
+def executor(summary: Mapping[str, Any]) -> str:
+    """How to call the executor; a simulated one is always called so."""
+    name = f"{summary['agent']} {summary['agent_version']}"
+    return f"simulated executor ({name}; not a language model)" if summary["simulated_executor"] else name
+
+
+def print_summary(summary: Mapping[str, Any], run: Path) -> None:
+    out = console()
+    search, learned = summary["search"], summary["learned"]
+    generated = " (generated games)" if summary["generated"] else ""
+    out.print(f"\n{summary['domain']}{generated}, played by the {executor(summary)}")
+    out.print(
+        f"search: {search['candidates']} designs ({search['failed']} failed), {search['episodes']} episodes, "
+        f"{search['seconds']:.0f} s; ended: {search['ended']}"
+    )
+    if learned is None:
+        out.print("no design was evaluated, so none was learned")
+    else:
+        out.print(
+            f"learned: {learned['id']} {escape(learned['name'])}: search score {100 * learned['search_score']:.1f} %, "
+            f"validation score {100 * learned['validation_score']:.1f} %, gap {100 * learned['gap']:+.1f}"
+        )
+        out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
+    for table in summary["tables"]:
+        print_table(table, out)
+    out.print(f"\nall numbers: {run / 'summary.json'}; sandbox: {summary['sandbox']}")
+
+
+def print_table(table: Mapping[str, Any], out: Console) -> None:
+    protocol = table["protocol"]
+    out.print(
+        f"\n[bold]held-out {table['split'].replace('_', ' ')}[/bold]: {table['primary']} in %, "
+        f"{protocol['collect']['size']} collected episodes, {protocol['mode']}, at most {protocol['step_limit']} steps"
+    )
+    compared = {c["b"]: c for c in table["comparisons"]}
+    leader = table["comparisons"][0]["a"] if table["comparisons"] else ""
+    grid = Table(box=None, pad_edge=False)
+    for heading in ("design", table["primary"], "95 % interval"):
+        grid.add_column(heading, justify="left" if heading == "design" else "right", no_wrap=True)
+    if compared:
+        for heading in (f"{LABELS.get(leader, leader)} minus it", "p", "p (Holm)", "p (new collections)"):
+            grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("episodes", justify="right", no_wrap=True)
+    grid.add_column("missing", justify="right", no_wrap=True)
+    for row in table["designs"]:
+        name = escape(LABELS.get(row["name"], row["name"]))
+        if "failed" in row:
+            grid.add_row(name, "failed", escape(row["failed"][:60]))
+            continue
+        cells = [name, _percent(row[table["primary"]]), _span(row["ci95"])]
+        if compared:
+            c = compared.get(row["name"])
+            if c is None:
+                cells += ["", "", "", ""]
+            else:
+                cells += [
+                    f"{100 * c['difference']:+.1f} {_span(c['ci95'])}",
+                    *(_p(c[key]) for key in ("p", "p_holm", "p_interval")),
+                ]
+        grid.add_row(*cells, str(row["episodes"]), str(row["missing"]))
+    out.print(grid)
+    for warning in dict.fromkeys(
+        item.get("warning", "") for item in [*table["designs"], *table["comparisons"]]
+    ):
+        if warning:
+            out.print(f"note: {warning}")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _span(bounds: list[float]) -> str:
+    return f"({100 * bounds[0]:.1f}, {100 * bounds[1]:.1f})"
+
+
+def _p(value: float) -> str:
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"

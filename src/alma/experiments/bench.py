@@ -1,0 +1,80 @@
+"""Bench: named designs side by side on any splits of a domain, outside a search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alma.archive import open_archive
+from alma.experiments.held_out import Entry, play_entries, summarise
+from alma.experiments.learn import Phases, collect_number, open_house, register
+from alma.learning.budget import RunBudget
+from alma.learning.config import RunConfig
+from alma.learning.levels import check_disjoint, choose
+from alma.learning.search import Listener
+from alma.records import ConfigError, Design, Phase, Split, content_hash
+
+
+async def bench(
+    config: RunConfig,
+    designs: Sequence[tuple[str, Design]],
+    splits: Sequence[Split],
+    run: Path,
+    listen: Listener = lambda kind, payload: None,
+) -> dict[str, Any]:
+    """Tables of these designs. Evaluations are kept in the run's folder and never made twice."""
+    names = [name for name, _ in designs]
+    if len(set(names)) < len(names):
+        raise ConfigError("two designs have the same name; give each once")
+    async with open_house(config) as house:
+        phases = Phases.of(house.domain, config)
+        run.mkdir(parents=True, exist_ok=True)
+        identity = content_hash(config.as_json(), 8)
+        with open_archive(run / "archive.db", f"bench-{identity}") as archive:
+            archive.start_run(f"bench-{identity}", config.as_json(), config.seed)
+            evaluator = house.evaluator(archive, RunBudget({}), listen)
+            for _, design in designs:
+                register(archive, design)
+            collections = []
+            for number in range(config.collections):
+                levels = []
+                if config.collect_size:
+                    levels = choose(house.domain, phases.other_collection(number), config.seed)
+                listen("stage", {"name": f"collect {number + 1} of {config.collections}"})
+                collections.append(await collect_number(house, evaluator, levels, number))
+            tables = []
+            for split in splits:
+                size = min(config.held_out_size, len(house.domain.tasks(split))) or config.held_out_size
+                start = config.collect_size * (config.collections + 2) if split == "train" else 0
+                phase = Phase(split, size, start)
+                levels = choose(house.domain, phase, config.seed)
+                if config.collect_size:
+                    collected = choose(house.domain, phases.collect, config.seed)
+                    check_disjoint(house.domain, [("collect", collected), (split, levels)])
+                protocol = config.protocol(
+                    phases.collect, phase, repeats=config.held_out_repeats, step_limit=house.step_limit
+                )
+                listen("stage", {"name": split})
+                table = await play_entries(
+                    evaluator,
+                    [Entry(name, (design,)) for name, design in designs],
+                    protocol,
+                    collections,
+                    levels,
+                    lambda name: listen("entry", {"name": name}),
+                )
+                tables.append(
+                    summarise(table, split, protocol, house.domain.primary, seed=config.seed, leader=names[-1])
+                )
+            return {
+                "domain": config.domain,
+                "generated": house.domain.generated,
+                "options": dict(config.options),
+                "seed": config.seed,
+                "agent": house.agent.name,
+                "agent_version": house.agent.version,
+                "simulated_executor": house.agent.simulated,
+                "sandbox": house.sandbox.name,
+                "tables": tables,
+            }
