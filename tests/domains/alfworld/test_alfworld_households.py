@@ -121,7 +121,7 @@ def test_habits_have_a_layer_of_the_house_and_one_of_the_room_kind() -> None:
 
 
 def _appliance_of_heat(task_id: str, scramble: bool) -> str:
-    """Where the game lets a held cup be heated, found by trying every place."""
+    """The type of place where the game lets a held thing be heated, found by trying every place."""
     world, asked = draw(task_id, scramble=scramble)
     board = Board(world)
     game = Game(board)
@@ -132,17 +132,17 @@ def _appliance_of_heat(task_id: str, scramble: bool) -> str:
     found = set()
     for place in board.receptacle_names:
         game.step(f"go to {place}")
-        found.update(place for command in game.menu.commands if command.startswith("heat "))
+        found.update(place.split()[0] for command in game.menu.commands if command.startswith("heat "))
     (appliance,) = found
     return appliance
 
 
 def test_scramble_changes_which_appliance_heats_and_nothing_else_does() -> None:
     tasks = [task for task in household_tasks("train") if task.kind == "heat"][:60]
-    assert {_appliance_of_heat(task.id, False) for task in tasks} == {"microwave 1"}
+    assert {_appliance_of_heat(task.id, False) for task in tasks} == {"microwave"}
     scrambled = Counter(_appliance_of_heat(task.id, True) for task in tasks)
-    assert set(scrambled) == {"microwave 1", "fridge 1", "sinkbasin 1"}
-    assert min(scrambled.values()) >= 8
+    assert len(scrambled) >= 8
+    assert max(scrambled.values()) <= 20
 
 
 def test_scramble_moves_no_thing() -> None:

@@ -125,9 +125,7 @@ class _Mind:
         """The action with the best score."""
         self._notice(admissible)
         now = frozenset(admissible)
-        rarity = {
-            word: 1.0 - count / max(1, len(self._seen)) for word, count in self._named.items() if count
-        }
+        rarity = {word: 1.0 - count / max(1, len(self._seen)) for word, count in self._named.items() if count}
         for plan in self._plans:
             plan.look(now, self._first or now)
         self._wanted = frozenset(word for plan in self._plans for word in plan.sought)

@@ -1,8 +1,8 @@
 """How the reader takes a recalled text: lists of things to do (plans) and lines about a word (hints).
 
-Only layout and overlap with the goal and with each other decide, never a particular word: a heading
-or a repeated key opens a list; a list that names words of the goal is a plan; a list whose heading
-names a goal word that the list itself doesn't is a hint about that word. A plan made for another goal
+Only layout and overlap with the goal decide, never a particular word: a heading or a repeated key
+opens a list; a list under a heading that is mostly a word of the goal is a hint about that word; a list
+that names words of the goal is a plan. A plan made for another goal
 is re-worded by aligning that goal with the present one.
 """
 
@@ -52,10 +52,10 @@ def read(text: str, goal: str) -> Reading:
             exchange = _exchange(listing.about, goal)
             items = tuple(_reword(item, exchange) for item in items)
         named = [goal_words & set(phrase(item).names[1:]) for item in items]
-        head = goal_words & set(phrase(listing.heading).names)
-        about_head = head - set().union(*named) if named else head
-        if about_head and len(about_head) * 2 >= len(head):
-            hints += [(word, items) for word in sorted(about_head)]
+        title = phrase(listing.heading).names
+        head = goal_words.intersection(title)
+        if head and (2 * len(head) > len(title) or not any(named)):
+            hints += [(word, items) for word in sorted(head)]
         elif len(items) >= 2 and (any(named) or listing.about):
             plans.append(tuple(items))
         elif len(items) == 1 and named[0]:
@@ -124,7 +124,11 @@ def _items(text: str, separator: re.Pattern[str]) -> list[str]:
 def _is_goal(line: str, goal: str) -> bool:
     """Whether `line` reads like another goal of the same kind: most of its words stand in the same order."""
     theirs, ours = phrase(line).names, phrase(goal).names
-    if abs(len(theirs) - len(ours)) > 3 or len(theirs) < 3 or 2 * len(set(theirs) & set(ours)) < len(set(ours)):
+    if (
+        abs(len(theirs) - len(ours)) > 3
+        or len(theirs) < 3
+        or 2 * len(set(theirs) & set(ours)) < len(set(ours))
+    ):
         return False
     return SequenceMatcher(None, theirs, ours, autojunk=False).ratio() >= 0.6
 

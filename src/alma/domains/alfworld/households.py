@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from alma.domains.alfworld.houses import APPLIANCES, SEED, House, all_houses, house_names
+from alma.domains.alfworld.houses import SEED, House, all_houses, house_names
 from alma.domains.alfworld.pddl import Formula, Rules, read_domain
 from alma.domains.alfworld.tables import Tables, data_text, tables
 from alma.domains.alfworld.texts import TASK_PREFIX, Wording, read_grammar
@@ -90,7 +90,8 @@ def house_of(task_id: str) -> House:
 
 
 def generate(task_id: str, habit: float = 1.0, scramble: bool = False) -> World:
-    """The game of a task. `habit` in [0, 1] weighs habits against chance; `scramble` permutes appliances."""
+    """The game of a task. `habit` in [0, 1] weighs habits against chance; `scramble` draws
+    anew which types of receptacle clean, heat and cool."""
     return draw(task_id, habit, scramble)[0]
 
 
@@ -161,7 +162,11 @@ def _count(shares: Mapping[str, float], rng: random.Random) -> int:
 
 
 def _place(otype: str, house: House, habit: float, avoid: str, rng: random.Random) -> int:
-    """Where a thing lies: by the house's habit, the room kind's, or chance; never in a type `avoid`."""
+    """Where a thing lies: by the house's habit, the room kind's, or chance; never in a type `avoid`.
+
+    With less habit more things lie at any place at all, official or not, so that at 0 nothing is to be
+    learned about places, not even which of them may hold a thing.
+    """
     layer, choice, pick = rng.random(), rng.random(), rng.random()
     first, second = house.favourites[otype]
     places: Sequence[int]
@@ -169,8 +174,10 @@ def _place(otype: str, house: House, habit: float, avoid: str, rng: random.Rando
         places = (first if choice < FIRST_SHARE else second,)
     elif layer < habit * (HOUSE_SHARE + KIND_SHARE):
         places = house.shared[otype]
-    else:
+    elif layer < habit:
         places = house.legal[otype]
+    else:
+        places = range(len(house.places))
     allowed = [index for index in places if house.places[index][1] != avoid]
     if not allowed:
         allowed = [index for index in house.legal[otype] if house.places[index][1] != avoid]
@@ -224,11 +231,9 @@ def _containment(rtypes: frozenset[str]) -> frozenset[tuple[str, str]]:
 
 
 def _scrambled(house: House, task_id: str) -> Rules:
-    """Rules in which a random one of the room's three appliances does each of the three works."""
-    works = APPLIANCES.get(house.kind)
-    if works is None:
-        return _rules()
-    clean, heat, cool = random.Random(derive_seed(SEED, "scramble", task_id)).sample(works, 3)
+    """Rules in which random types of the house's receptacles clean, heat and cool, anew in each game."""
+    works = random.Random(derive_seed(SEED, "scramble", task_id)).sample(sorted(house.types()), 3)
+    clean, heat, cool = works
     rules = _rules()
     return Rules(rules.actions, frozenset({clean}), frozenset({heat}), frozenset({cool}), rules.slice)
 

@@ -31,7 +31,7 @@ APPLIANCES: Mapping[str, tuple[str, str, str]] = {
     "kitchen": ("sinkbasintype", "microwavetype", "fridgetype"),
     "bathroom": ("sinkbasintype", "toilettype", "garbagecantype"),
 }
-"""What cleans, heats and cools; the dial `scramble` permutes these three. Bathrooms officially only clean."""
+"""What every house of a kind has. In kitchens they clean, heat and cool; in bathrooms the first cleans."""
 
 _STEMS = {"sinkbasintype": ("sink", "_bar_sinkbasin"), "bathtubbasintype": ("bathtub", "_bar_bathtubbasin")}
 

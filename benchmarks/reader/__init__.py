@@ -1,0 +1,1 @@
+"""Is the reader honest? Equivalence under renaming and rendering, controls, dials, sensitivity."""
