@@ -27,9 +27,15 @@ class RunBudget:
         self._end = None if minutes is None else clock() + 60 * minutes
 
     def charge(self, unit: str, amount: float) -> None:
-        """Book `amount` of `unit`; raises BudgetExceeded, and books nothing, past a limit."""
+        """Book `amount` of `unit`; raises BudgetExceeded, and books nothing, past a limit.
+
+        A negative amount gives back what was booked for work that was not done.
+        """
         limit = self._limits.get(unit)
         spent = self.spent.get(unit, 0.0)
+        if amount < 0:
+            self.spent[unit] = spent + amount
+            return
         if limit is not None and spent + amount > limit + 1e-9:
             raise BudgetExceeded(f"the budget of {limit:g} {unit} is used up ({spent:g} spent)")
         if self._end is not None and self._clock() > self._end:

@@ -5,7 +5,6 @@ A collection is cached in the archive under a hash of all that it depends on.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from alma.agents.contract import Agent, Model
 from alma.archive.contract import Archive
 from alma.domains.pool import EnvironmentPool
 from alma.learning.rollout import play
+from alma.learning.together import together
 from alma.memory import Episode, Situation
 from alma.records import Budget, DomainError, Level, ProviderError, Trajectory, content_hash, derive_seed
 from alma.sandbox.contract import encode_episode
@@ -53,7 +53,10 @@ async def collect(
     model: Model | None = None,
     on_episode: Callable[[], None] = lambda: None,
 ) -> Collection:
-    """The collection of these levels, from the archive or played now. Missing episodes are left out."""
+    """The collection of these levels, from the archive or played now. Missing episodes are left out.
+
+    Its episodes are charged in either case, so that a run that goes on has spent what it had spent.
+    """
     domain = pool.domain
     key = content_hash(
         {
@@ -64,6 +67,7 @@ async def collect(
             "step_limit": step_limit,
         }
     )
+    budget.charge("episodes", len(levels))
     trajectories = archive.get_collection(key)
     if trajectories is None:
 
@@ -85,8 +89,7 @@ async def collect(
             finally:
                 on_episode()
 
-        budget.charge("episodes", len(levels))
-        played = await asyncio.gather(*(one(i, level) for i, level in enumerate(levels)))
+        played = await together(one(i, level) for i, level in enumerate(levels))
         trajectories = [trajectory for trajectory in played if trajectory is not None]
         archive.add_collection(key, trajectories)
     return Collection.of(key, trajectories, domain.name)

@@ -64,7 +64,9 @@ class RunConfig:
         }
         for name, low in least.items():
             if getattr(self, name) < low:
-                raise ConfigError(f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}")
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}"
+                )
         for name in ("step_limit", "budget_episodes", "budget_minutes"):
             value = getattr(self, name)
             if value is not None and value <= 0:

@@ -18,6 +18,7 @@ from alma.domains.pool import EnvironmentPool
 from alma.learning.collect import Collection
 from alma.learning.live import LiveMemory
 from alma.learning.rollout import play
+from alma.learning.together import together
 from alma.memory import Episode, Recall, Situation
 from alma.records import (
     Budget,
@@ -36,7 +37,6 @@ from alma.records import (
     evaluation_id,
 )
 from alma.sandbox.contract import Limits, Sandbox, Services, encode_episode
-
 
 NOTHING = Design(NO_MEMORY, "", "no memory")
 """Playing without memory, as a design that is never loaded."""
@@ -72,25 +72,25 @@ class Evaluator:
         """The evaluation, from the archive or played now.
 
         Raises DesignError when the design fails to load or to learn, BudgetExceeded before it starts
-        what the budget can't hold.
+        what the budget can't hold. A known evaluation costs nothing.
         """
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
         domain = self.pool.domain
         keys = [domain.content_key(level) for level in levels]
-        identity = evaluation_id(
-            design.id, stage, protocol, agent, [domain.version, *keys], collection.key
-        )
+        identity = evaluation_id(design.id, stage, protocol, agent, [domain.version, *keys], collection.key)
         known = self.archive.get_evaluation(identity)
         if known is not None:
             return known
-        self.budget.charge("episodes", len(levels) * protocol.repeats)
+        cost = len(levels) * protocol.repeats
+        self.budget.charge("episodes", cost)
         started = time.monotonic()
-        if design is NOTHING:
-            episodes, note = await self._without(protocol, levels), ""
-        elif protocol.mode == "frozen":
-            episodes, note = await self._frozen(design, protocol, collection, levels)
-        else:
-            episodes, note = await self._online(design, protocol, collection, levels)
+        try:
+            episodes, note = await self._play(design, protocol, collection, levels)
+        except DesignError:
+            if protocol.mode == "frozen":
+                # It failed at loading or learning, so none of its episodes was played.
+                self.budget.charge("episodes", -cost)
+            raise
         evaluation = Evaluation(
             identity, design.id, stage, protocol, episodes, time.monotonic() - started, note
         )
@@ -98,9 +98,18 @@ class Evaluator:
         light = [replace(episode, trajectory=None, recall="") for episode in episodes]
         return replace(evaluation, episodes=light)
 
+    async def _play(
+        self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
+    ) -> tuple[list[EpisodeRecord], str]:
+        if design is NOTHING:
+            return await self._without(protocol, levels), ""
+        if protocol.mode == "frozen":
+            return await self._frozen(design, protocol, collection, levels)
+        return await self._online(design, protocol, collection, levels)
+
     async def _without(self, protocol: Protocol, levels: Sequence[Level]) -> list[EpisodeRecord]:
         pairs = [(level, repeat) for repeat in range(protocol.repeats) for level in levels]
-        played = await asyncio.gather(*(self._episode(None, protocol, *pair) for pair in pairs))
+        played = await together(self._episode(None, protocol, *pair) for pair in pairs)
         return [record for record, _ in played]
 
     async def _frozen(
@@ -116,7 +125,7 @@ class Evaluator:
                     async with slots:
                         return (await self._episode(memory, protocol, level, repeat))[0]
 
-                return list(await asyncio.gather(*(one(*pair) for pair in pairs))), ""
+                return await together(one(*pair) for pair in pairs), ""
             episodes = [(await self._episode(memory, protocol, *pair))[0] for pair in pairs]
             return episodes, "memory can't be copied: retrieves were called one by one on one memory"
 
@@ -135,7 +144,7 @@ class Evaluator:
                         await memory.update(encode_episode(episode))
             return records
 
-        repeats = await asyncio.gather(*(repeat_(r) for r in range(protocol.repeats)))
+        repeats = await together(repeat_(r) for r in range(protocol.repeats))
         return [record for records in repeats for record in records], ""
 
     def _live(self, design: Design, collection: Collection, *, frozen: bool) -> LiveMemory:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from alma.domains.contract import Domain
-from alma.records import ConfigError, Level, Phase, Split, derive_seed
+from alma.records import ConfigError, DomainError, Level, Phase, Split, derive_seed
 
 
 def ordered(domain: Domain, split: Split, order_seed: int, count: int) -> list[Level]:
@@ -43,10 +43,14 @@ def choose(domain: Domain, phase: Phase, order_seed: int) -> list[Level]:
 
 
 def check_disjoint(domain: Domain, phases: Iterable[tuple[str, Sequence[Level]]]) -> None:
-    """Raise ConfigError when two phases share a level by content (initial state and goal)."""
+    """Raise ConfigError when two phases share a level by content, or when a level can't be read."""
     owner: dict[str, str] = {}
     for name, levels in phases:
-        for key in {domain.content_key(level) for level in levels}:
+        try:
+            keys = {domain.content_key(level) for level in levels}
+        except DomainError as error:
+            raise ConfigError(str(error)) from error
+        for key in keys:
             if owner.setdefault(key, name) != name:
                 raise ConfigError(
                     f"{domain.name}: a level of {name} is also in {owner[key]}; choose other sizes or seeds"

@@ -8,16 +8,18 @@ are used, and what is in the archive is not done again.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from alma.archive.contract import DesignRow
+from alma.archive.contract import NO_MEMORY, DesignRow
 from alma.learning.collect import Collection
 from alma.learning.evaluate import NOTHING, Evaluator
-from alma.learning.verify import verify
+from alma.learning.together import together
+from alma.learning.verify import FEW_LEVELS, verify
 from alma.proposers.contract import Inspiration, Proposer
 from alma.records import (
     BudgetExceeded,
@@ -28,6 +30,7 @@ from alma.records import (
     Level,
     Proposal,
     Protocol,
+    Stage,
     content_hash,
     derive_seed,
 )
@@ -35,6 +38,9 @@ from alma.selectors.contract import Selector
 
 Listener = Callable[[str, Mapping[str, Any]], None]
 """Hears what happens: kind and payload. Raising in it ends the run."""
+
+STAGES: tuple[Stage, ...] = ("verify", "search")
+"""What a search plays; finalists are validated on a budget of their own."""
 
 REPAIRS = 3
 REDRAWS = 8
@@ -58,42 +64,78 @@ class Search:
 
     async def run(self) -> str:
         """Search to the end of the steps or of the budget; returns why it ended."""
-        archive = self.evaluator.archive
+        archive, budget = self.evaluator.archive, self.evaluator.budget
+        finished = {event.payload["step"] for event in archive.events("step_finished")}
         try:
+            held = self._held()
+            budget.charge("episodes", held[NO_MEMORY])
             nothing = await self.evaluator.evaluate(
                 NOTHING, "search", self.protocol, self.collection, self.levels
             )
             self.listen("no_memory", {"score": self.evaluator.score(nothing)})
             for step in range(self.steps):
-                if archive_has_finished(archive.events("step_finished"), step):
+                if step in finished:
+                    budget.charge("episodes", held[step])
+                    budget.charge("candidates", self.children)
                     continue
-                await self._step(step)
+                await self._step(step, held[step])
                 archive.add_event("step_finished", {"step": step})
         except BudgetExceeded as reached:
             return str(reached)
         return "all steps done"
 
-    async def _step(self, step: int) -> None:
+    def _held(self) -> Counter[int | str]:
+        """Episodes that earlier sittings of this run have played, by step (without memory: by its name)."""
         archive = self.evaluator.archive
+        steps: dict[str, int | str] = {row.id: row.created_step for row in archive.designs()}
+        held: Counter[int | str] = Counter()
+        for stage in STAGES:
+            for evaluation in archive.evaluations(stage=stage):
+                held[steps.get(evaluation.design_id, NO_MEMORY)] += len(evaluation.episodes)
+        return held
+
+    async def _step(self, step: int, held: int) -> None:
+        """All children of a step, as many as the budget surely holds: rounds of try and repair."""
+        archive, budget = self.evaluator.archive, self.evaluator.budget
         draws = self._draws(step)
-        proposals = await self._propose(step, draws)
-        for index, (_, proposal) in enumerate(proposals):
+        admitted = self._admitted(len(draws))
+        budget.charge("candidates", admitted)
+        budget.charge("episodes", held)
+        inspired = await self._propose(step, draws[:admitted])
+        for index, (_, proposal) in enumerate(inspired):
             for parent in proposal.parents:
                 archive.count_visit(parent, step, index)
         slots = asyncio.Semaphore(self.concurrency)
+        tries = [_Try(index, *pair) for index, pair in enumerate(inspired)]
+        for attempt in range(REPAIRS + 1):
+            entered = [one for one in tries if self._enter(step, one)]
+            ends = await together(self._judge(step, one, slots) for one in entered)
+            for end in ends:
+                if end is not None:
+                    raise end
+            tries = [one for one in entered if one.failure is not None]
+            for one in tries:
+                self._fail(one, final=attempt == REPAIRS)
+            if attempt < REPAIRS:
+                tries = await together(self._repair(one) for one in tries)
+        if admitted < len(draws):
+            raise BudgetExceeded(f"what is left of the budget holds no more candidates (step {step})")
 
-        async def child(index: int, inspiration: Inspiration, proposal: Proposal) -> BaseException | None:
-            async with slots:
-                try:
-                    await self._child(step, index, inspiration, proposal)
-                except BudgetExceeded as reached:
-                    return reached
-            return None
+    def _most(self) -> int:
+        """The most episodes that one child can take, with all its repairs."""
+        few, whole = min(FEW_LEVELS, len(self.levels)), len(self.levels) * self.protocol.repeats
+        if self.protocol.mode == "frozen":
+            return (REPAIRS + 1) * few + whole
+        return (REPAIRS + 1) * (few + whole)
 
-        ends = await asyncio.gather(*(child(i, *pair) for i, pair in enumerate(proposals)))
-        for end in ends:
-            if end is not None:
-                raise end
+    def _admitted(self, children: int) -> int:
+        """How many children may begin: decided before any does, so that timing can't matter."""
+        budget = self.evaluator.budget
+        for unit, most in (("episodes", self._most()), ("candidates", 1)):
+            left = budget.remaining(unit)
+            if left is not None:
+                children = min(children, max(0, int(left // most)))
+        return children
 
     def _draws(self, step: int) -> list[tuple[DesignRow, ...]]:
         """The parents of each child of this step; drawn once and recorded."""
@@ -118,51 +160,57 @@ class Search:
             seed = derive_seed(self.seed, "propose", step, index, attempt)
             return Inspiration(draws[index], archive, brief, step, index, seed)
 
-        first = await asyncio.gather(
-            *(self.proposer.propose(inspiration(index, 0)) for index in range(len(draws)))
-        )
-        places = {row.id: (row.created_step, row.index) for row in archive.designs()}
-        known = {design for design, place in places.items() if place[0] < step}
+        first = await together(self.proposer.propose(inspiration(index, 0)) for index in range(len(draws)))
+        known = {row.id for row in archive.designs() if row.created_step < step}
         chosen: list[tuple[Inspiration, Proposal]] = []
         for index, proposal in enumerate(first):
             attempt = 0
-            while _code(proposal) in known and attempt < REDRAWS:
+            while _designed(proposal)[0].id in known and attempt < REDRAWS:
                 attempt += 1
                 proposal = await self.proposer.propose(inspiration(index, attempt))
-            known.add(_code(proposal))
+            known.add(_designed(proposal)[0].id)
             chosen.append((inspiration(index, attempt), proposal))
         return chosen
 
-    async def _child(self, step: int, index: int, inspiration: Inspiration, proposal: Proposal) -> None:
-        """Verify, repair at most REPAIRS times, evaluate; a design that stays broken is kept with its failure."""
+    def _enter(self, step: int, one: _Try) -> bool:
+        """Give the design its row, in the order of the children; False when its code has one already."""
         archive = self.evaluator.archive
-        for attempt in range(REPAIRS + 1):
+        one.design, one.failure = _designed(one.proposal)
+        row = next((row for row in archive.designs() if row.id == one.design.id), None)
+        archive.add_design(one.proposal, one.design, step, one.index)
+        if row is None or (row.created_step, row.index) == (step, one.index):
+            one.failure = one.failure or (row.failure if row else None)
+            return True
+        self.listen("duplicate", {"design": one.design.id, "step": step, "index": one.index})
+        return False
+
+    async def _judge(self, step: int, one: _Try, slots: asyncio.Semaphore) -> BudgetExceeded | None:
+        """Verify and evaluate, unless it is known to fail. A budget that is reached stops no other child."""
+        async with slots:
+            if one.failure is not None:
+                return None
             try:
-                design = Design.from_source(proposal.source, proposal.name)
-                failure = None
-            except DesignError as error:
-                design = Design(content_hash(proposal.source, 12), proposal.source, proposal.name)
-                failure = Failure(error.call, str(error), error.trace)
-            if attempt == 0:
-                self.evaluator.budget.charge("candidates", 1)
-            row = {row.id: row for row in archive.designs()}.get(design.id)
-            if row is not None and (row.created_step, row.index) != (step, index):
-                archive.add_design(proposal, design, step, index)
-                self.listen("duplicate", {"design": design.id, "step": step, "index": index})
-                return
-            archive.add_design(proposal, design, step, index)
-            self.listen("verify", {"design": design.id, "name": design.name, "step": step, "index": index})
-            failure = failure or await verify(
-                self.evaluator, design, self.protocol, self.collection, self.levels
-            )
-            if failure is None:
-                failure = await self._evaluate(design, step, index)
-            if failure is None:
-                return
-            archive.record_failure(design.id, failure)
-            self.listen("failed", {"design": design.id, "call": failure.call, "message": failure.message})
-            if attempt < REPAIRS:
-                proposal = await self.proposer.repair(proposal, failure, inspiration)
+                payload = {"design": one.design.id, "name": one.design.name, "step": step, "index": one.index}
+                self.listen("verify", payload)
+                one.failure = await verify(
+                    self.evaluator, one.design, self.protocol, self.collection, self.levels
+                ) or await self._evaluate(one.design, step, one.index)
+            except BudgetExceeded as reached:
+                return reached
+        return None
+
+    def _fail(self, one: _Try, *, final: bool) -> None:
+        assert one.failure is not None
+        self.evaluator.archive.record_failure(one.design.id, one.failure)
+        self.listen(
+            "failed" if final else "repair",
+            {"design": one.design.id, "call": one.failure.call, "message": one.failure.message},
+        )
+
+    async def _repair(self, one: _Try) -> _Try:
+        assert one.failure is not None
+        mended = await self.proposer.repair(one.proposal, one.failure, one.inspiration)
+        return _Try(one.index, one.inspiration, mended)
 
     async def _evaluate(self, design: Design, step: int, index: int) -> Failure | None:
         try:
@@ -206,12 +254,22 @@ async def validate(
     return best
 
 
-def archive_has_finished(events: Sequence[Any], step: int) -> bool:
-    return any(event.payload["step"] == step for event in events)
+@dataclass(slots=True)
+class _Try:
+    """One child's current design on its way through verification and evaluation."""
+
+    index: int
+    inspiration: Inspiration
+    proposal: Proposal
+    design: Design = NOTHING
+    failure: Failure | None = None
 
 
-def _code(proposal: Proposal) -> str:
+def _designed(proposal: Proposal) -> tuple[Design, Failure | None]:
+    """The proposal as a design; one that is no Python is known by its text."""
     try:
-        return Design.from_source(proposal.source).id
-    except DesignError:
-        return content_hash(proposal.source, 12)
+        return Design.from_source(proposal.source, proposal.name), None
+    except DesignError as error:
+        source = proposal.source.encode("utf-8", "replace").decode()
+        failure = Failure(error.call, str(error), error.trace)
+        return Design(content_hash(source, 12), source, proposal.name), failure

@@ -23,36 +23,32 @@ FEW_LEVELS = 3
 
 def check_source(source: str) -> list[str]:
     """What is wrong with a design file, a line each; empty when nothing is."""
-    if len(source.encode()) > MOST_BYTES:
-        return [f"the file has {len(source.encode())} bytes; the limit is {MOST_BYTES}"]
+    size = len(source.encode("utf-8", "replace"))
+    if size > MOST_BYTES:
+        return [f"the file has {size} bytes; the limit is {MOST_BYTES}"]
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
         return [f"line {getattr(error, 'lineno', 1)}: not valid Python: {getattr(error, 'msg', error)}"]
-    problems = []
+    except (RecursionError, MemoryError):
+        return ["line 1: not valid Python: nested too deeply"]
+    problems: list[str] = []
     for node in ast.walk(tree):
-        modules: list[str] = []
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
+            problems += [_import_problem(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        for module in modules:
-            root = module.split(".")[0]
-            if root == "alma" and module != "alma.memory":
-                problems.append(f"line {node.lineno}: imports {module}; a design may use alma.memory only")
-            elif root not in ALLOWED and root not in sys.stdlib_module_names:
-                problems.append(f"line {node.lineno}: imports {module}, which the sandbox does not have")
+            problems.append(_import_problem("." * node.level + (node.module or ""), node.lineno))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BANNED_CALLS:
             problems.append(f"line {node.lineno}: calls {node.func.id}, which designs may not")
     if not any(_is_memory(node) for node in tree.body):
         problems.append("line 1: defines no class that subclasses alma.memory.Memory")
-    return problems
+    return [problem for problem in problems if problem]
 
 
 async def verify(
     evaluator: Evaluator, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
 ) -> Failure | None:
-    """Why the design fails on a few tasks, or None. Its few episodes are charged and kept as stage "verify"."""
+    """Why the design fails on a few tasks, or None. Its episodes are charged and kept as stage "verify"."""
     problems = check_source(design.source)
     if problems:
         return Failure("static check", problems[0])
@@ -69,6 +65,15 @@ async def verify(
         if episode.fault == "design":
             return Failure("retrieve", episode.message)
     return None
+
+
+def _import_problem(module: str, line: int) -> str:
+    root = module.split(".")[0]
+    if root == "alma" and module != "alma.memory":
+        return f"line {line}: imports {module}; a design may use alma.memory only"
+    if root not in ALLOWED and root not in sys.stdlib_module_names:
+        return f"line {line}: imports {module}, which the sandbox does not have"
+    return ""
 
 
 def _is_memory(node: ast.stmt) -> bool:
