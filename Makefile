@@ -1,0 +1,94 @@
+# Every target works from nothing: what it needs is installed once, and again when the pins change.
+#
+#   PYTHON=python3.12 make setup    another interpreter (3.11 or newer)
+#   make demo SEED=3                another seed
+#   make bench BENCH=stats          one benchmark
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+SEED ?= 0
+BENCH ?= $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard benchmarks/*/__main__.py benchmarks/*/run.py)))))
+ORACLE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PINS := pyproject.toml constraints.txt
+
+.PHONY: help setup demo test test-system check docs bench oracle lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+setup: $(VENV)/.core ## Install ALMA into .venv
+	@echo "ready: $(BIN)/alma --help"
+
+demo: $(VENV)/.core ## Learn a memory design on household games, offline (SEED=0)
+	$(BIN)/alma learn --preset demo --run runs/demo --seed $(SEED) --fresh
+
+test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock engine
+	$(BIN)/python -m pytest -n 2 -m "not system"
+
+test-system: $(VENV)/.dev $(VENV)/.oracle ## Run the other tests, with the stock engine; a skipped test fails
+	$(BIN)/python -m pytest -m system --no-skips
+
+check: $(VENV)/.dev $(VENV)/.docs ## Check style, types, imports, docs and what is committed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.tree
+	$(BIN)/python -m scripts.generate_docs --check
+	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m scripts.site
+
+docs: $(VENV)/.docs ## Write the generated pages and build the site into site/
+	$(BIN)/python -m scripts.generate_docs
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+bench: $(VENV)/.core ## Run the benchmarks (BENCH="stats engine")
+	@for name in $(BENCH); do \
+	  echo "== $$name"; \
+	  if [ -e benchmarks/$$name/__main__.py ]; then $(BIN)/python -m benchmarks.$$name; \
+	  elif [ -e benchmarks/$$name/run.py ]; then $(BIN)/python benchmarks/$$name/run.py; \
+	  else echo "no benchmark $$name" >&2; exit 2; fi; \
+	done
+
+oracle: $(VENV)/.oracle ## Play our ALFWorld engine and the stock one in lockstep (ORACLE="--games 60")
+	$(BIN)/python -m alma.domains.alfworld.oracle $(ORACLE)
+
+lock: ## Write constraints.txt anew from the newest versions
+	PYTHON="$(PYTHON)" scripts/lock.sh
+
+clean: ## Remove .venv, caches and built pages; runs/ stays
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ALMA needs Python 3.11 or newer; try: PYTHON=python3.12 make setup" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.made $(PINS)
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	$(INSTALL) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.oracle: $(VENV)/.core
+	$(INSTALL) -e '.[oracle]'
+	@touch $@
