@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.tree import Tree
 
 from alma.archive import DesignRow, SqlArchive, open_archive
 from alma.cli.options import AsJson
-from alma.cli.tables import console
+from alma.cli.tables import console, print_code
 from alma.records import ConfigError
 
 app = typer.Typer(help="Look into a run's archive.", no_args_is_help=True, rich_markup_mode=None)
@@ -67,7 +66,9 @@ def list_(run: Run, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(run: Run, design: Annotated[str, typer.Argument(help="Id, or its beginning.")], as_json: AsJson = False) -> None:
+def show(
+    run: Run, design: Annotated[str, typer.Argument(help="Id, or its beginning.")], as_json: AsJson = False
+) -> None:
     """Show one design: where it comes from, how it did, and its code.
 
     Example: alma archive show runs/demo 3f2a
@@ -82,8 +83,9 @@ def show(run: Run, design: Annotated[str, typer.Argument(help="Id, or its beginn
     out.print(f"parents: {', '.join(row.parents) or 'none'}; plan: {escape(row.plan) or 'none'}")
     out.print(f"search {_score(row.search_score)} %, validation {_score(row.validation_score)} %")
     if row.failure is not None:
-        out.print(f"failed in {escape(row.failure.call)}: {escape(row.failure.message)}\n{escape(row.failure.trace)}")
-    out.print(Syntax(row.source, "python"))
+        out.print(f"failed in {escape(row.failure.call)}: {escape(row.failure.message)}")
+        out.print(escape(row.failure.trace))
+    print_code(row.source, "python")
 
 
 @app.command()
@@ -103,9 +105,13 @@ def diff(
         raise ConfigError(f"design {row.id} has no parent; name another design to compare with")
     base = find(rows, other or row.parents[0], run)
     lines = difflib.unified_diff(
-        base.source.splitlines(), row.source.splitlines(), f"{base.id} {base.name}", f"{row.id} {row.name}", lineterm=""
+        base.source.splitlines(),
+        row.source.splitlines(),
+        f"{base.id} {base.name}",
+        f"{row.id} {row.name}",
+        lineterm="",
     )
-    console().print(Syntax("\n".join(lines), "diff"))
+    print_code("\n".join(lines), "diff")
 
 
 @app.command()

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.syntax import Syntax
 
 from alma.cli.options import AsJson
-from alma.cli.tables import console
+from alma.cli.tables import console, print_code
 from alma.experiments import plug_ins
 from alma.experiments.check import check_design
 from alma.records import ConfigError
@@ -28,7 +27,10 @@ def list_(as_json: AsJson = False) -> None:
     Example: alma designs list
     """
     rows = [
-        {"name": name, "about": (plug_ins.design(name).source.strip().splitlines() or ['"""Plays without memory.'])[0]}
+        {
+            "name": name,
+            "about": (plug_ins.design(name).source.strip().splitlines() or ['"""Plays without memory.'])[0],
+        }
         for name in plug_ins.BUILT_IN_DESIGNS
     ]
     for row in rows:
@@ -46,7 +48,7 @@ def show(design: Name) -> None:
 
     Example: alma designs show trajectory_retrieval
     """
-    console().print(Syntax(plug_ins.design(design).source, "python"))
+    print_code(plug_ins.design(design).source, "python")
 
 
 @app.command()
@@ -59,7 +61,11 @@ def check(design: Name, as_json: AsJson = False) -> None:
         raise ConfigError(f"can't read {design}: no such file")
     failure = asyncio.run(check_design(plug_ins.design(design)))
     if as_json:
-        found = None if failure is None else {"call": failure.call, "message": failure.message, "trace": failure.trace}
+        found = (
+            None
+            if failure is None
+            else {"call": failure.call, "message": failure.message, "trace": failure.trace}
+        )
         typer.echo(json.dumps({"design": design, "ok": failure is None, "failure": found}, indent=2))
         if failure is not None:
             raise typer.Exit(2)

@@ -45,7 +45,9 @@ def doctor(as_json: options.AsJson = False) -> None:
         typer.echo(json.dumps([{"what": w, "ok": ok, "detail": d} for w, ok, d in rows], indent=2))
         return
     for what, ok, detail in rows:
-        console().print(f"{'[green]ok[/green]  ' if ok else '[yellow]–[/yellow]   '}{escape(what):28} {escape(detail)}")
+        console().print(
+            f"{'[green]ok[/green]  ' if ok else '[yellow]–[/yellow]   '}{escape(what):28} {escape(detail)}"
+        )
 
 
 async def _sandbox() -> SandboxReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Any, Optional, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -17,13 +17,11 @@ from alma.experiments.bench import bench as bench_job
 from alma.records import SPLITS, ConfigError, Split
 
 SplitName = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--split", help="Split to deploy on; repeatable. Default: both test splits."),
 ]
-Size = Annotated[
-    int, typer.Option("--size", envvar="ALMA_SIZE", help="Levels a split.")
-]
-Out = Annotated[Optional[Path], typer.Option("--out", help="Also write the tables as JSON to this file.")]
+Size = Annotated[int | None, typer.Option("--size", envvar="ALMA_SIZE", help="Levels a split.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Also write the tables as JSON to this file.")]
 RunFolder = Annotated[
     Path, typer.Option("--run", envvar="ALMA_RUN", help="Folder that keeps the evaluations.")
 ]
@@ -38,18 +36,18 @@ def evaluate(
     design: Annotated[list[str], typer.Argument(help="Built-in name, .py file, RUN:ID or RUN:best.")],
     domain: options.DomainName = None,
     split: SplitName = None,
-    size: Size = 60,
+    size: Size = None,
     agent: options.AgentName = None,
     mode: options.Mode = None,
     collect_size: options.CollectSize = None,
     repeats: options.Repeats = None,
-    collections: options.Collections = 1,
+    collections: options.Collections = None,
     step_limit: options.StepLimit = None,
     recall_limit: options.RecallLimit = None,
     seed: options.Seed = None,
     workers: options.Workers = None,
     sandbox: options.Sandbox = None,
-    preset: options.Preset = "default",
+    preset: options.Preset = None,
     set_: options.Set = None,
     config: options.ConfigFile = None,
     run: RunFolder = Path("runs/eval"),
@@ -61,7 +59,7 @@ def evaluate(
     Example: alma eval my_memory.py --domain alfworld:households --size 60
     """
     names = ["no_memory", *(name for name in design if name != "no_memory")]
-    _bench(names, locals())
+    _bench(names, locals(), {"held_out_size": 60, "collections": 1})
 
 
 def bench(
@@ -70,7 +68,7 @@ def bench(
     ] = "baselines",
     domain: options.DomainName = None,
     split: SplitName = None,
-    size: Size = 120,
+    size: Size = None,
     agent: options.AgentName = None,
     mode: options.Mode = None,
     collect_size: options.CollectSize = None,
@@ -81,7 +79,7 @@ def bench(
     seed: options.Seed = None,
     workers: options.Workers = None,
     sandbox: options.Sandbox = None,
-    preset: options.Preset = "default",
+    preset: options.Preset = None,
     set_: options.Set = None,
     config: options.ConfigFile = None,
     run: RunFolder = Path("runs/bench"),
@@ -95,21 +93,22 @@ def bench(
     names: list[str] = []
     for name in designs.split(","):
         names += plug_ins.BUILT_IN_DESIGNS if name.strip() == "baselines" else [name.strip()]
-    _bench(names, locals())
+    _bench(names, locals(), {"held_out_size": 120})
 
 
-def _bench(names: list[str], given: dict[str, Any]) -> None:
+def _bench(names: list[str], given: dict[str, Any], defaults: dict[str, Any]) -> None:
     flags = ("domain", "agent", "mode", "collect_size", "collections", "step_limit", "recall_limit")
     config = options.run_config(
         given["preset"],
         given["config"],
         given["set_"],
+        defaults,
         held_out_size=given["size"],
         held_out_repeats=given["repeats"],
         **{name: given[name] for name in (*flags, "seed", "workers", "sandbox")},
     )
-    if given["size"] < 1:
-        raise ConfigError(f"--size must be at least 1, not {given['size']}")
+    if config.held_out_size < 1:
+        raise ConfigError(f"--size must be at least 1, not {config.held_out_size}")
     for split in given["split"] or []:
         if split not in SPLITS:
             raise ConfigError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -25,70 +25,86 @@ def learn(
     domain: options.DomainName = None,
     agent: options.AgentName = None,
     proposer: Annotated[
-        Optional[str],
-        typer.Option("--proposer", envvar="ALMA_PROPOSER", help="grammar (offline) or best-of-n (a control)."),
+        str | None,
+        typer.Option(
+            "--proposer", envvar="ALMA_PROPOSER", help="grammar (offline) or best-of-n (a control)."
+        ),
     ] = None,
     selector: Annotated[
-        Optional[str],
-        typer.Option("--selector", envvar="ALMA_SELECTOR", help="rank, alma (as published), greedy or random."),
+        str | None,
+        typer.Option(
+            "--selector", envvar="ALMA_SELECTOR", help="rank, alma (as published), greedy or random."
+        ),
     ] = None,
-    steps: Annotated[Optional[int], typer.Option("--steps", envvar="ALMA_STEPS", help="Search steps.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", envvar="ALMA_STEPS", help="Search steps.")] = None,
     children: Annotated[
-        Optional[int],
+        int | None,
         typer.Option("--children", envvar="ALMA_CHILDREN", help="Parents drawn a step, one child each."),
     ] = None,
     mode: options.Mode = None,
     collect_size: options.CollectSize = None,
     deploy_size: Annotated[
-        Optional[int],
+        int | None,
         typer.Option("--deploy-size", envvar="ALMA_DEPLOY_SIZE", help="Levels each candidate is scored on."),
     ] = None,
     validation_size: Annotated[
-        Optional[int],
+        int | None,
         typer.Option("--validation-size", envvar="ALMA_VALIDATION_SIZE", help="Fresh levels for finalists."),
     ] = None,
     finalists: Annotated[
-        Optional[int],
+        int | None,
         typer.Option("--finalists", envvar="ALMA_FINALISTS", help="Designs that are validated."),
     ] = None,
     repeats: options.Repeats = None,
     held_out_size: Annotated[
-        Optional[int],
+        int | None,
         typer.Option(
-            "--held-out-size", envvar="ALMA_HELD_OUT_SIZE", help="Levels a test split of the final tables; 0: none."
+            "--held-out-size",
+            envvar="ALMA_HELD_OUT_SIZE",
+            help="Levels a test split of the final tables; 0: none.",
         ),
     ] = None,
     held_out_repeats: Annotated[
-        Optional[int],
-        typer.Option("--held-out-repeats", envvar="ALMA_HELD_OUT_REPEATS", help="Episodes on each test level."),
+        int | None,
+        typer.Option(
+            "--held-out-repeats", envvar="ALMA_HELD_OUT_REPEATS", help="Episodes on each test level."
+        ),
     ] = None,
     collections: options.Collections = None,
     controls: Annotated[
-        Optional[int],
-        typer.Option("--controls", envvar="ALMA_CONTROLS", help="Random designs in the tables; 0: no controls."),
+        int | None,
+        typer.Option(
+            "--controls", envvar="ALMA_CONTROLS", help="Random designs in the tables; 0: no controls."
+        ),
     ] = None,
     step_limit: options.StepLimit = None,
     recall_limit: options.RecallLimit = None,
     seed: options.Seed = None,
     concurrency: Annotated[
-        Optional[int],
+        int | None,
         typer.Option("--concurrency", envvar="ALMA_CONCURRENCY", help="Candidates in flight at once."),
     ] = None,
     workers: options.Workers = None,
     budget_episodes: Annotated[
-        Optional[int],
-        typer.Option("--budget-episodes", envvar="ALMA_BUDGET_EPISODES", help="Episodes the search may play."),
+        int | None,
+        typer.Option(
+            "--budget-episodes", envvar="ALMA_BUDGET_EPISODES", help="Episodes the search may play."
+        ),
     ] = None,
     budget_minutes: Annotated[
-        Optional[float],
+        float | None,
         typer.Option("--budget-minutes", envvar="ALMA_BUDGET_MINUTES", help="Minutes the search may take."),
     ] = None,
     sandbox: options.Sandbox = None,
-    preset: options.Preset = "default",
+    preset: options.Preset = None,
     set_: options.Set = None,
     config: options.ConfigFile = None,
-    run: Annotated[Path, typer.Option("--run", envvar="ALMA_RUN", help="The run's folder.")] = Path("runs/learn"),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")] = False,
+    run: Annotated[Path, typer.Option("--run", envvar="ALMA_RUN", help="The run's folder.")] = Path(
+        "runs/learn"
+    ),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Learn a memory design on a domain; the same command goes on with a run that was stopped.
@@ -134,8 +150,6 @@ def learn(
 
 
 def _prepare(run: Path, fresh: bool) -> None:
-    if run.exists() and not run.is_dir():
-        raise ConfigError(f"--run {run} is a file; give a folder")
     if fresh and run.is_dir():
         if any(run.iterdir()) and not (run / "archive.db").exists():
             raise ConfigError(f"--fresh: {run} is not empty and holds no run, so it is left alone")

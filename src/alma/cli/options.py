@@ -6,13 +6,12 @@ is read here and nowhere else.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
@@ -20,48 +19,50 @@ from alma.learning.config import RunConfig
 from alma.records import JSON, ConfigError
 
 DomainName = Annotated[
-    Optional[str], typer.Option("--domain", envvar="ALMA_DOMAIN", help="Domain, e.g. alfworld:households.")
+    str | None, typer.Option("--domain", envvar="ALMA_DOMAIN", help="Domain, e.g. alfworld:households.")
 ]
 AgentName = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--agent", envvar="ALMA_AGENT", help="Executor: reader (simulated, offline) or a plug-in."),
 ]
-Seed = Annotated[Optional[int], typer.Option("--seed", envvar="ALMA_SEED", help="Seed of every random choice.")]
+Seed = Annotated[int | None, typer.Option("--seed", envvar="ALMA_SEED", help="Seed of every random choice.")]
 Mode = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--mode", envvar="ALMA_MODE", help="frozen (memory fixed while deployed) or online."),
 ]
 CollectSize = Annotated[
-    Optional[int], typer.Option("--collect-size", envvar="ALMA_COLLECT_SIZE", help="Collected episodes.")
+    int | None, typer.Option("--collect-size", envvar="ALMA_COLLECT_SIZE", help="Collected episodes.")
 ]
 Repeats = Annotated[
-    Optional[int], typer.Option("--repeats", envvar="ALMA_REPEATS", help="Episodes on each deployed level.")
+    int | None, typer.Option("--repeats", envvar="ALMA_REPEATS", help="Episodes on each deployed level.")
 ]
 StepLimit = Annotated[
-    Optional[int], typer.Option("--step-limit", envvar="ALMA_STEP_LIMIT", help="Steps an episode may take.")
+    int | None, typer.Option("--step-limit", envvar="ALMA_STEP_LIMIT", help="Steps an episode may take.")
 ]
 RecallLimit = Annotated[
-    Optional[int],
-    typer.Option("--recall-limit", envvar="ALMA_RECALL_LIMIT", help="Characters of recall an agent is shown."),
+    int | None,
+    typer.Option(
+        "--recall-limit", envvar="ALMA_RECALL_LIMIT", help="Characters of recall an agent is shown."
+    ),
 ]
 Collections = Annotated[
-    Optional[int],
-    typer.Option("--collections", envvar="ALMA_COLLECTIONS", help="Independent collections of held-out tables."),
+    int | None,
+    typer.Option(
+        "--collections", envvar="ALMA_COLLECTIONS", help="Independent collections of held-out tables."
+    ),
 ]
-Sandbox = Annotated[
-    Optional[str], typer.Option("--sandbox", envvar="ALMA_SANDBOX", help="auto or process.")
-]
+Sandbox = Annotated[str | None, typer.Option("--sandbox", envvar="ALMA_SANDBOX", help="auto or process.")]
 Workers = Annotated[
-    Optional[int], typer.Option("--workers", envvar="ALMA_WORKERS", help="Environment processes; 0: one a core.")
+    int | None, typer.Option("--workers", envvar="ALMA_WORKERS", help="Environment processes; 0: one a core.")
 ]
 Preset = Annotated[
-    str, typer.Option("--preset", envvar="ALMA_PRESET", help="default, paper, smoke or demo.")
+    str | None, typer.Option("--preset", envvar="ALMA_PRESET", help="default, paper, smoke or demo.")
 ]
 Set = Annotated[
-    Optional[list[str]], typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
+    list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
 ]
 ConfigFile = Annotated[
-    Optional[Path], typer.Option("--config", envvar="ALMA_CONFIG", help="TOML file with these options as keys.")
+    Path | None, typer.Option("--config", envvar="ALMA_CONFIG", help="TOML file with these options as keys.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -95,24 +96,31 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def run_config(preset: str, config_file: Path | None, settings: list[str] | None, **flags: Any) -> RunConfig:
+STEP_PRESETS = ("paper", "smoke")
+"""Presets that have step limits of their own; every domain knows them."""
+
+
+def run_config(
+    preset: str | None,
+    config_file: Path | None,
+    settings: list[str] | None,
+    defaults: Mapping[str, Any] | None = None,
+    **flags: Any,
+) -> RunConfig:
     """The configuration that these options ask for. Raises ConfigError for any that is wrong."""
+    filed = _from_file(config_file) if config_file is not None else {}
+    preset = preset or str(filed.get("preset", "default"))
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
-    values: dict[str, Any] = {"preset": preset if preset in ("paper", "smoke") else "default"}
-    values |= PRESETS[preset]
-    if config_file is not None:
-        values |= _from_file(config_file)
+    values: dict[str, Any] = {**(defaults or {}), **PRESETS[preset], **filed}
     values |= {name: value for name, value in flags.items() if value is not None}
+    values["preset"] = preset if preset in STEP_PRESETS else "default"
     if not values.get("domain"):
         raise ConfigError("no domain: give one with --domain; see: alma domains list")
     if values.get("mode") not in (None, "frozen", "online"):
         raise ConfigError(f"--mode must be frozen or online, not {values['mode']!r}")
     options = dict(values.pop("options", {})) | domain_options(str(values["domain"]), settings or [])
-    try:
-        return RunConfig(options=options, **values)
-    except TypeError as error:
-        raise ConfigError(f"{config_file}: {error}") from error
+    return RunConfig(options=options, **values)
 
 
 def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
@@ -127,7 +135,9 @@ def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
         if not equals or not dot or not key:
             raise ConfigError(f"--set {setting}: write it as {base}.NAME=VALUE")
         if prefix != base:
-            raise ConfigError(f"--set {setting}: this run's domain is {domain}, so options begin with {base}.")
+            raise ConfigError(
+                f"--set {setting}: this run's domain is {domain}, so options begin with {base}."
+            )
         options[key] = _value(text)
     return options
 
@@ -148,11 +158,20 @@ def _from_file(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
     values = {name.replace("-", "_"): value for name, value in data.items()}
-    known = {field.name: field for field in dataclasses.fields(RunConfig)}
+    hints = get_type_hints(RunConfig)
     for name, value in values.items():
-        if name not in known:
+        if name not in hints:
             raise ConfigError(f"{path}: unknown option {name!r}")
-        default = known[name].default
-        if isinstance(default, int) and (isinstance(value, bool) or not isinstance(value, int)):
-            raise ConfigError(f"{path}: {name} must be a whole number, not {value!r}")
+        kind, called = _kind(hints[name])
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise ConfigError(f"{path}: {name} must be {called}, not {value!r}")
     return values
+
+
+def _kind(hint: Any) -> tuple[tuple[type, ...], str]:
+    """What a value in a file must be for an option of this type."""
+    if hint in (int, int | None):
+        return (int,), "a whole number"
+    if hint == float | None:
+        return (int, float), "a number"
+    return ((dict,), "a table") if get_origin(hint) is Mapping else ((str,), "text")

@@ -59,9 +59,12 @@ class Progress:
                 score = f"{100 * payload['score']:5.1f} %"
                 self._say(f"{self._count()} {score}  {payload['design']} {escape(str(payload['name']))}")
             elif kind == "failed":
-                self._say(f"{self._count()} failed   {payload['design']} {escape(str(payload['message']))}")
+                why = escape(str(payload["message"]))
+                self._say(f"{self._count()} failed   {payload['design']} {why}")
         elif kind == "validated":
-            self._say(f"finalist {100 * payload['score']:5.1f} %  {payload['design']} {escape(str(payload['name']))}")
+            self._say(
+                f"finalist {100 * payload['score']:5.1f} %  {payload['design']} {escape(str(payload['name']))}"
+            )
         elif kind == "entry":
             self._say(f"  playing {payload['name']}")
         self._refresh()
@@ -80,4 +83,6 @@ class Progress:
         rate = self._episodes / max(1e-9, now - self._started)
         best = "" if self._best is None else f", best {100 * self._best:.1f} %"
         base = "" if self._base is None else f" against {100 * self._base:.1f} % without memory"
-        self._status.update(f"{escape(self._stage)}: {self._episodes} episodes, {rate:.0f} a second{best}{base}")
+        self._status.update(
+            f"{escape(self._stage)}: {self._episodes} episodes, {rate:.0f} a second{best}{base}"
+        )

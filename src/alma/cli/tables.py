@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.syntax import Syntax
 from rich.table import Table
 
 LABELS = {
@@ -29,6 +31,15 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(highlight=False, width=WIDE)
 
 
+def print_code(text: str, language: str) -> None:
+    """In colour in a terminal; elsewhere the text alone, fit to be kept in a file."""
+    out = console()
+    if out.is_terminal:
+        out.print(Syntax(text, language))
+    else:
+        typer.echo(text, nl=not text.endswith("\n"))
+
+
 def executor(summary: Mapping[str, Any]) -> str:
     """How to call the executor; a simulated one is always called so."""
     name = f"{summary['agent']} {summary['agent_version']}"
@@ -48,8 +59,8 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
         out.print("no design was evaluated, so none was learned")
     else:
         out.print(
-            f"learned: {learned['id']} {escape(learned['name'])}: search score {100 * learned['search_score']:.1f} %, "
-            f"validation score {100 * learned['validation_score']:.1f} %, gap {100 * learned['gap']:+.1f}"
+            f"learned: {learned['id']} {escape(learned['name'])}: "
+            f"search score {100 * learned['search_score']:.1f} %, validation score {100 * learned['validation_score']:.1f} %, gap {100 * learned['gap']:+.1f}"
         )
         out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
     for table in summary["tables"]:
@@ -61,7 +72,8 @@ def print_table(table: Mapping[str, Any], out: Console) -> None:
     protocol = table["protocol"]
     out.print(
         f"\n[bold]held-out {table['split'].replace('_', ' ')}[/bold]: {table['primary']} in %, "
-        f"{protocol['collect']['size']} collected episodes, {protocol['mode']}, at most {protocol['step_limit']} steps"
+        f"{protocol['collect']['size']} collected episodes, {protocol['mode']}, "
+        f"at most {protocol['step_limit']} steps"
     )
     compared = {c["b"]: c for c in table["comparisons"]}
     leader = table["comparisons"][0]["a"] if table["comparisons"] else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alma.archive import open_archive
+from alma.experiments.folder import SPEED, make_folder
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.experiments.learn import Phases, collect_number, open_house, register
 from alma.learning.budget import RunBudget
@@ -29,29 +30,30 @@ async def bench(
         raise ConfigError("two designs have the same name; give each once")
     async with open_house(config) as house:
         phases = Phases.of(house.domain, config)
-        run.mkdir(parents=True, exist_ok=True)
-        identity = content_hash(config.as_json(), 8)
+        make_folder(run)
+        asked = {name: value for name, value in config.as_json().items() if name not in SPEED}
+        identity = content_hash(asked, 8)
         with open_archive(run / "archive.db", f"bench-{identity}") as archive:
-            archive.start_run(f"bench-{identity}", config.as_json(), config.seed)
+            archive.start_run(f"bench-{identity}", asked, config.seed)
             evaluator = house.evaluator(archive, RunBudget({}), listen)
             for _, design in designs:
                 register(archive, design)
             collections = []
+            used = []
             for number in range(config.collections):
                 levels = []
                 if config.collect_size:
                     levels = choose(house.domain, phases.other_collection(number), config.seed)
+                used.append((f"collection {number + 1}", levels))
                 listen("stage", {"name": f"collect {number + 1} of {config.collections}"})
                 collections.append(await collect_number(house, evaluator, levels, number))
             tables = []
             for split in splits:
                 size = min(config.held_out_size, len(house.domain.tasks(split))) or config.held_out_size
-                start = config.collect_size * (config.collections + 2) if split == "train" else 0
+                start = phases.other_collection(config.collections).start if split == "train" else 0
                 phase = Phase(split, size, start)
                 levels = choose(house.domain, phase, config.seed)
-                if config.collect_size:
-                    collected = choose(house.domain, phases.collect, config.seed)
-                    check_disjoint(house.domain, [("collect", collected), (split, levels)])
+                check_disjoint(house.domain, [*used, (split, levels)])
                 protocol = config.protocol(
                     phases.collect, phase, repeats=config.held_out_repeats, step_limit=house.step_limit
                 )
@@ -65,7 +67,9 @@ async def bench(
                     lambda name: listen("entry", {"name": name}),
                 )
                 tables.append(
-                    summarise(table, split, protocol, house.domain.primary, seed=config.seed, leader=names[-1])
+                    summarise(
+                        table, split, protocol, house.domain.primary, seed=config.seed, leader=names[-1]
+                    )
                 )
             return {
                 "domain": config.domain,

@@ -101,7 +101,7 @@ async def _evaluations(
 def summarise(
     table: Sequence[Scores], split: str, protocol: Protocol, primary: str, *, seed: int, leader: str
 ) -> dict[str, Any]:
-    """The table as `summary.json` holds it: rows with intervals, and the leader compared with each other row."""
+    """The table as `summary.json` holds it: rows with intervals, the leader compared with each other row."""
     rows = [_row(scores, primary, seed) for scores in table]
     by_name = {scores.entry.name: scores for scores in table}
     comparisons = []

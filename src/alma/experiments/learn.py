@@ -5,9 +5,8 @@ This module puts the ring together from names and sizes; what each stage does is
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from alma.archive import Archive, DesignRow, open_archive
 from alma.domains.contract import Domain
 from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
+from alma.experiments.folder import check_same_run, make_folder, write_config, write_designs, write_summary
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection, collect
@@ -25,7 +25,7 @@ from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.levels import check_disjoint, choose
 from alma.learning.search import Listener, Search, validate
-from alma.records import ConfigError, Level, Phase, Split, derive_seed
+from alma.records import ConfigError, Design, Evaluation, Level, Phase, Proposal, Split, derive_seed
 from alma.sandbox.contract import Limits, Sandbox
 from alma.sandbox.process import NoServices
 
@@ -104,24 +104,25 @@ class Phases:
         return Phase("train", self.collect.size, start + (number - 1) * self.collect.size)
 
 
-async def learn(config: RunConfig, run: Path, listen: Listener = lambda kind, payload: None) -> dict[str, Any]:
+async def learn(
+    config: RunConfig, run: Path, listen: Listener = lambda kind, payload: None
+) -> dict[str, Any]:
     """Learn a design and write the run's folder; returns what `summary.json` holds."""
     started = time.monotonic()
     proposer, selector = plug_ins.proposer(config.proposer), plug_ins.selector(config.selector)
     async with open_house(config) as house:
         phases = Phases.of(house.domain, config)
-        run.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
         with ExitStack() as stack:
             archive = stack.enter_context(open_archive(run / "archive.db", "search"))
-            archive.start_run("search", config.as_json(), config.seed)
-            budget = RunBudget({"episodes": config.budget_episodes}, minutes=config.budget_minutes)
+            versions = {"agent_version": house.agent.version, "domain_version": house.domain.version}
+            asked = {**config.as_json(), **versions}
+            check_same_run(archive, asked, run)
+            levels = _levels(house.domain, phases, config)
+            budget = _search_budget(config)
+            archive.start_run("search", asked, config.seed)
+            write_config(run, config)
             evaluator = house.evaluator(archive, budget, listen)
-            levels = {
-                "collect": choose(house.domain, phases.collect, config.seed) if config.collect_size else [],
-                "search": choose(house.domain, phases.search, config.seed),
-                "validation": choose(house.domain, phases.validation, config.seed),
-            }
-            check_disjoint(house.domain, levels.items())
             listen("stage", {"name": "collect", "episodes": len(levels["collect"])})
             collection = await collect_number(house, evaluator, levels["collect"], 0)
             listen("collected", {"episodes": len(collection.trajectories), "wins": collection.wins})
@@ -145,23 +146,59 @@ async def learn(config: RunConfig, run: Path, listen: Listener = lambda kind, pa
             why = await search.run()
             listen("stage", {"name": "validation"})
             found = await validate(
-                evaluator, config.finalists, replace(protocol, deploy=phases.validation), collection,
-                levels["validation"], listen,
+                replace(evaluator, budget=RunBudget({})),
+                config.finalists,
+                replace(protocol, deploy=phases.validation),
+                collection,
+                levels["validation"],
+                listen,
             )
-            summary = _summary(config, run, house, archive, budget, why, found)
+            summary = _summary(config, run, house, archive, why, found)
             summary["search"]["seconds"] = round(time.monotonic() - started, 1)
-            _write_designs(run, archive)
-            _write(run, summary)
+            write_designs(run, archive)
+            write_summary(run, summary)
             if config.held_out_size and found is not None:
                 controls = None
                 if config.controls:
-                    controls = await _controls(stack, run, search, budget, phases, levels["validation"])
+                    limit = RunBudget({"episodes": summary["search"]["episodes"]})
+                    controls = await _controls(stack, run, search, limit, phases, levels["validation"])
                 summary["tables"] = await held_out(
                     stack, run, house, phases, found[0], controls, collection, listen
                 )
             archive.finish_run("finished", summary)
-            _write(run, summary)
+            write_summary(run, summary)
     return summary
+
+
+def _levels(domain: Domain, phases: Phases, config: RunConfig) -> dict[str, list[Level]]:
+    """The levels of every phase, the tables' too. Raises ConfigError when two phases share one."""
+    levels = {
+        "collect": choose(domain, phases.collect, config.seed) if config.collect_size else [],
+        "search": choose(domain, phases.search, config.seed),
+        "validation": choose(domain, phases.validation, config.seed),
+    }
+    later: dict[str, list[Level]] = {}
+    if config.held_out_size:
+        for number in range(1, config.collections if config.collect_size else 1):
+            later[f"collection {number + 1}"] = choose(domain, phases.other_collection(number), config.seed)
+        for split, phase in _held_out_phases(domain, config):
+            later[split] = choose(domain, phase, config.seed)
+    check_disjoint(domain, [*levels.items(), *later.items()])
+    return levels
+
+
+def _search_budget(config: RunConfig) -> RunBudget:
+    """The search's share of the budget: what the finalists' validation needs is kept back."""
+    if config.budget_episodes is None:
+        return RunBudget({}, minutes=config.budget_minutes)
+    kept = config.finalists * config.validation_size * config.repeats
+    first = config.collect_size + config.deploy_size * config.repeats
+    if config.budget_episodes < kept + first:
+        raise ConfigError(
+            f"--budget-episodes {config.budget_episodes} is too small: collecting and playing without memory "
+            f"take {first} episodes, validating the finalists {kept}"
+        )
+    return RunBudget({"episodes": config.budget_episodes - kept}, minutes=config.budget_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +210,12 @@ class Controls:
 
 
 async def _controls(
-    stack: ExitStack, run: Path, search: Search, spent: RunBudget, phases: Phases, validation: list[Level]
+    stack: ExitStack, run: Path, search: Search, budget: RunBudget, phases: Phases, validation: list[Level]
 ) -> Controls:
     """Best of N: as many random designs, episodes and finalists as the search had."""
     base = search.evaluator
     config_controls = stack.enter_context(open_archive(run / "archive.db", "control"))
     config_controls.start_run("control", {"of": "search"}, search.seed)
-    budget = RunBudget({"episodes": spent.spent.get("episodes", 0.0)})
     evaluator = replace(base, archive=config_controls, budget=budget)
     search.listen("stage", {"name": "best-of-n control", "candidates": search.steps * search.children})
     control = replace(
@@ -220,7 +256,9 @@ async def held_out(
     evaluator = house.evaluator(archive, RunBudget({}), listen)
     collections = [collection]
     for number in range(1, config.collections):
-        levels = choose(house.domain, phases.other_collection(number), config.seed)
+        levels = []
+        if config.collect_size:
+            levels = choose(house.domain, phases.other_collection(number), config.seed)
         collections.append(await collect_number(house, evaluator, levels, number))
     entries = [
         Entry("no_memory", (NOTHING,)),
@@ -236,11 +274,7 @@ async def held_out(
         for design in entry.designs:
             register(archive, design)
     tables = []
-    for split in TEST_SPLITS:
-        if not house.domain.tasks(split):
-            continue
-        size = min(config.held_out_size, len(house.domain.tasks(split)))
-        phase = Phase(split, size)
+    for split, phase in _held_out_phases(house.domain, config):
         protocol = config.protocol(
             phases.collect, phase, repeats=config.held_out_repeats, step_limit=house.step_limit
         )
@@ -256,10 +290,14 @@ async def held_out(
     return tables
 
 
-def register(archive: Archive, design: Any) -> None:
-    """Give a design from outside a row in this archive, so that its evaluations have a home."""
-    from alma.records import Proposal
+def _held_out_phases(domain: Domain, config: RunConfig) -> list[tuple[Split, Phase]]:
+    """The test splits that the domain has, each with at most the levels asked for."""
+    sizes = [(split, min(config.held_out_size, len(domain.tasks(split)))) for split in TEST_SPLITS]
+    return [(split, Phase(split, size)) for split, size in sizes if size]
 
+
+def register(archive: Archive, design: Design) -> None:
+    """Give a design from outside a row in this archive, so that its evaluations have a home."""
     if design is not NOTHING:
         archive.add_design(Proposal(design.source, name=design.name), design, 0, 0)
 
@@ -282,9 +320,8 @@ def _summary(
     run: Path,
     house: House,
     archive: Archive,
-    budget: RunBudget,
     why: str,
-    found: Any,
+    found: tuple[DesignRow, Evaluation] | None,
 ) -> dict[str, Any]:
     rows = archive.designs()
     learned: dict[str, Any] | None = None
@@ -316,34 +353,13 @@ def _summary(
         "search": {
             "candidates": len(rows),
             "failed": sum(row.status == "failed" for row in rows),
-            "episodes": int(budget.spent.get("episodes", 0)),
+            "episodes": config.collect_size + sum(len(e.episodes) for e in archive.evaluations()),
             "seconds": 0.0,
             "usd": 0.0,
             "tokens": 0,
             "ended": why,
-            "no_memory": None if nothing is None else nothing.success,
+            "no_memory": None if nothing is None else getattr(nothing, house.domain.primary),
         },
         "learned": learned,
         "tables": [],
     }
-
-
-def _write_designs(run: Path, archive: Archive) -> None:
-    for row in archive.designs():
-        folder = run / "designs" / row.id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "memory.py").write_text(row.source, encoding="utf-8")
-        parents = ", ".join(row.parents) or "none"
-        failure = f"\nFailed in {row.failure.call}: {row.failure.message}\n" if row.failure else ""
-        (folder / "notes.md").write_text(
-            f"# {row.name or row.id}\n\nParents: {parents}. Search score: {row.search_score}. "
-            f"Validation score: {row.validation_score}.\n\nPlan: {row.plan}\n{failure}",
-            encoding="utf-8",
-        )
-
-
-def _write(run: Path, summary: Mapping[str, Any]) -> None:
-    """Replace `summary.json` in one move, so that a reader never sees half of it."""
-    part = run / "summary.json.part"
-    part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    part.replace(run / "summary.json")
