@@ -62,9 +62,8 @@ class Progress:
                 why = escape(str(payload["message"]))
                 self._say(f"{self._count()} failed   {payload['design']} {why}")
         elif kind == "validated":
-            self._say(
-                f"finalist {100 * payload['score']:5.1f} %  {payload['design']} {escape(str(payload['name']))}"
-            )
+            score = f"{100 * payload['score']:5.1f} %"
+            self._say(f"finalist {score}  {payload['design']} {escape(str(payload['name']))}")
         elif kind == "entry":
             self._say(f"  playing {payload['name']}")
         self._refresh()

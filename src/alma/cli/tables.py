@@ -60,7 +60,8 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
     else:
         out.print(
             f"learned: {learned['id']} {escape(learned['name'])}: "
-            f"search score {100 * learned['search_score']:.1f} %, validation score {100 * learned['validation_score']:.1f} %, gap {100 * learned['gap']:+.1f}"
+            f"search score {100 * learned['search_score']:.1f} %, "
+            f"validation score {100 * learned['validation_score']:.1f} %, gap {100 * learned['gap']:+.1f}"
         )
         out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
     for table in summary["tables"]:
