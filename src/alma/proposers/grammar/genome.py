@@ -36,15 +36,22 @@ PARTS: tuple[PartKind, ...] = (
         "Trajectories",
         "trajectories",
         "similar episodes",
-        {"key": ["goal", "place", "both"], "count": [1, 2, 3], "observations": [False, True], "keep": [50, 1000]},
-        0.3, 0.7,
+        {
+            "key": ["goal", "place", "both"],
+            "count": [1, 2, 3],
+            "observations": [False, True],
+            "keep": [50, 1000],
+        },
+        0.3,
+        0.7,
     ),
     PartKind(
         "CondensedPlans",
         "condensed",
         "plans that worked",
         {"key": ["goal", "place", "both"], "count": [1, 2, 3], "keep": [50, 1000]},
-        0.3, 0.8,
+        0.3,
+        0.8,
     ),
     PartKind(
         "Places",
@@ -57,7 +64,8 @@ PARTS: tuple[PartKind, ...] = (
             "rate": [False, True],
             "keep": [50, 1000],
         },
-        0.3, 0.2,
+        0.3,
+        0.2,
     ),
     PartKind(
         "Tools", "tools", "what verbs were used with", {"top": [1, 2, 3], "executed": [False, True]}, 0.3, 0.2
@@ -73,9 +81,17 @@ PARTS: tuple[PartKind, ...] = (
             "agreement": [0.6, 0.75, 0.9],
             "contrast": [0.4, 0.6, 0.8, 1.0],
         },
-        0.3, 0.2,
+        0.3,
+        0.2,
     ),
-    PartKind("Contrasts", "contrasts", "done more in won episodes", {"top": [3, 5], "about_goal": [True, False]}, 0.2, 0.0),
+    PartKind(
+        "Contrasts",
+        "contrasts",
+        "done more in won episodes",
+        {"top": [3, 5], "about_goal": [True, False]},
+        0.2,
+        0.0,
+    ),
     PartKind("LosingActions", "losing", "ended games badly", {"top": [3, 5, 8]}, 0.15, 0.0),
 )
 KINDS = {kind.name: kind for kind in PARTS}
@@ -138,7 +154,7 @@ def mutate(genome: Genome, rng: np.random.Generator, weak: Sequence[str] = ()) -
     missing = [kind for kind in PARTS if kind.name not in {g.part for g in genome.genes}]
     changes = ["setting"] * 3
     if missing:
-        changes += ["add"] * (2 if len(genome.genes) < 3 else 1)
+        changes += ["add"] * (4 if len(genome.genes) < 3 else 1)
     if len(genome.genes) > 1:
         changes += ["drop"] * (len(genome.genes) - 1 + bool(weak)) + ["order"]
     choosy = [i for i, gene in enumerate(genome.genes) if KINDS[gene.part].wins]
@@ -162,12 +178,16 @@ def mutate(genome: Genome, rng: np.random.Generator, weak: Sequence[str] = ()) -
         other = RENDERINGS[1 - RENDERINGS.index(genome.rendering)]
         return replace(genome, rendering=other), f"render as {other}"
     if change == "step":
-        return replace(genome, per_step=not genome.per_step), "recall per step" if not genome.per_step else "recall once"
+        return replace(
+            genome, per_step=not genome.per_step
+        ), "recall per step" if not genome.per_step else "recall once"
     index = choosy[int(rng.integers(len(choosy)))] if change == "wins" else int(rng.integers(len(genes)))
     gene = genes[index]
     if change == "wins":
         genes[index] = replace(gene, wins_only=not gene.wins_only)
-        return replace(genome, genes=tuple(genes)), f"{gene.part} learns from {'all' if gene.wins_only else 'won'} episodes"
+        return replace(
+            genome, genes=tuple(genes)
+        ), f"{gene.part} learns from {'all' if gene.wins_only else 'won'} episodes"
     name, value = gene.settings[int(rng.integers(len(gene.settings)))]
     others = [v for v in KINDS[gene.part].settings[name] if v != value]
     chosen = others[int(rng.integers(len(others)))]
@@ -189,7 +209,5 @@ def cross(one: Genome, other: Genome, rng: np.random.Generator) -> Genome:
 
 
 def _draw_gene(kind: PartKind, rng: np.random.Generator) -> Gene:
-    settings = tuple(
-        (name, values[int(rng.integers(len(values)))]) for name, values in kind.settings.items()
-    )
+    settings = tuple((name, values[int(rng.integers(len(values)))]) for name, values in kind.settings.items())
     return Gene(kind.name, settings, bool(rng.random() < kind.wins))

@@ -12,7 +12,7 @@ from alma.archive.contract import ArchiveView, DesignRow
 from alma.proposers.contract import Inspiration
 from alma.proposers.grammar.genome import Genome, cross, draw, mutate
 from alma.proposers.grammar.writer import title, write
-from alma.records import Failure, Proposal
+from alma.records import Failure, Proposal, content_hash, derive_seed
 
 
 class GrammarProposer:
@@ -45,11 +45,14 @@ class GrammarProposer:
         """Drop the part in which it failed (the last one when the trace names none)."""
         genome = Genome.from_json(proposal.genome)
         if len(genome.genes) < 2:
-            return _proposal(draw(np.random.default_rng(inspiration.seed)), "drawn anew", ())
+            seed = derive_seed(inspiration.seed, "repair", content_hash(proposal.source))
+            return _proposal(draw(np.random.default_rng(seed)), "drawn anew", ())
         blamed = [g for g in genome.genes if g.part in failure.trace] or [genome.genes[-1]]
         genes = tuple(g for g in genome.genes if g != blamed[0])
         return _proposal(
-            Genome(genes, genome.rendering, genome.per_step), f"drop {blamed[0].part}, which failed", proposal.parents
+            Genome(genes, genome.rendering, genome.per_step),
+            f"drop {blamed[0].part}, which failed",
+            proposal.parents,
         )
 
 
@@ -58,13 +61,19 @@ def _proposal(genome: Genome, plan: str, parents: tuple[str, ...]) -> Proposal:
 
 
 def _harmful(row: DesignRow, archive: ArchiveView) -> list[str]:
-    """Parts that the design has and a better-scoring parent of it has not."""
-    mine = {gene["part"] for gene in row.genome["genes"]}
+    """Parts that the design has and a better-scoring parent of it has not.
+
+    Its parents are those of its first proposal: what later proposals of the same code add would make
+    the answer depend on when it is asked for.
+    """
+    mine = _parts(row)
     harmful: set[str] = set()
-    for parent_id in row.parents:
+    for parent_id in archive.proposals(row.id)[0].proposal.parents:
         parent = archive.design(parent_id)
-        if parent is None or parent.search_score is None or not parent.genome:
-            continue
-        if parent.search_score > (row.search_score or 0.0):
-            harmful |= mine - {gene["part"] for gene in parent.genome["genes"]}
+        if parent.search_score is not None and parent.search_score > (row.search_score or 0.0):
+            harmful |= mine - (_parts(parent) or mine)
     return sorted(harmful)
+
+
+def _parts(row: DesignRow) -> set[str]:
+    return {gene.part for gene in Genome.from_json(row.genome).genes} if row.genome else set()

@@ -7,35 +7,39 @@ tested here.
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
+import sys
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
+from textwrap import fill
 
+import alma.memory
 from alma.proposers.grammar.genome import KINDS, Gene, Genome
 
 PACKAGE = "alma.proposers.grammar.parts"
-STANDARD = ("collections", "re")
+SDK = "alma.memory"
+WIDTH = 110
+
+Import = tuple[str, str]
+"""A module and a name in it; a module that is imported whole has "" before it."""
+
+IMPORTS: list[Import] = [("collections.abc", "Sequence"), ("dataclasses", "replace")]
+"""What the Memory class itself may need."""
 
 
 def write(genome: Genome) -> str:
     """The source of the design; the same genome gives the same text."""
     modules = [_module(KINDS[gene.part].module) for gene in genome.genes]
     common = _module("common")
-    called = {name for module in modules for name in module.uses} & set(common.definitions)
-    imports = {line for module in [*modules, *([common] if called else [])] for line in module.imports}
-    sdk = {name for module in modules for name in module.sdk} | {"Episode", "JSON", "Memory", "Situation", "Toolkit"}
-    if genome.per_step:
-        sdk |= {"Step"}
-        imports |= {"from collections.abc import Sequence", "from dataclasses import replace"}
-    helpers = [common.definitions[name] for name in common.definitions if name in called]
-    blocks = [block for module in modules for block in module.blocks]
-    used = "\n".join([*helpers, *blocks])
-    memory = _memory(genome)
-    imports = {line for line in imports if _needed(line, used + memory)}
-    head = [f'"""{_summary(genome)}"""', "from __future__ import annotations"]
-    if imports:
-        head.append("\n".join(sorted(imports)))
-    head.append(f"from alma.memory import {', '.join(sorted(sdk, key=str.lower))}")
-    return "\n\n".join(head) + "\n\n\n" + "\n\n\n".join([*helpers, *blocks, memory]) + "\n"
+    blocks = [text for module in modules for text in module.definitions.values()] + [_memory(genome)]
+    blocks = _called(blocks, common.definitions) + blocks
+    used = _names(blocks)
+    head = [_docstring(genome, ""), "from __future__ import annotations"]
+    standard = _imports([*IMPORTS, *common.imports, *(i for module in modules for i in module.imports)], used)
+    if standard:
+        head.append(standard)
+    head.append(_imports([(SDK, name) for name in alma.memory.__all__], used))
+    return "\n\n".join(head) + "\n\n\n" + "\n\n\n".join(blocks) + "\n"
 
 
 def title(genome: Genome) -> str:
@@ -44,7 +48,7 @@ def title(genome: Genome) -> str:
 
 
 def _memory(genome: Genome) -> str:
-    lines = [f"class {title(genome)}(Memory):", f'    """{_summary(genome)}"""', ""]
+    lines = [f"class {title(genome)}(Memory):", _docstring(genome, "    "), ""]
     lines += ["    def __init__(self, kit: Toolkit) -> None:", "        super().__init__(kit)"]
     for gene in genome.genes:
         arguments = ", ".join(f"{name}={value!r}".replace("'", '"') for name, value in gene.settings)
@@ -62,7 +66,9 @@ def _memory(genome: Genome) -> str:
     if genome.rendering == "headed":
         lines.append("        return {")
         for gene in genome.genes:
-            lines.append(f'            "{KINDS[gene.part].heading}": self.{_attribute(gene)}.recall(situation),')
+            lines.append(
+                f'            "{KINDS[gene.part].heading}": self.{_attribute(gene)}.recall(situation),'
+            )
         lines.append("        }")
     else:
         calls = [f"self.{_attribute(gene)}.recall(situation)" for gene in genome.genes]
@@ -71,11 +77,11 @@ def _memory(genome: Genome) -> str:
         lines += [
             "",
             "    async def on_step(self, situation: Situation, history: Sequence[Step]) -> JSON:",
-            '        """Recall anew when something was done with a word of the goal, for the words that are left."""',
-            "        goal = situation.goal.rstrip(\".\").split()",
+            '        """When something was done with a word of the goal: recall anew for the others."""',
+            '        goal = situation.goal.rstrip(".").split()',
             "        done = {word for step in history for word in step.action.split()[1:]}",
-            "        left = \" \".join(word for word in goal if word not in done)",
-            "        if self.asked.get(situation.token, \" \".join(goal)) == left:",
+            '        left = " ".join(word for word in goal if word not in done)',
+            '        if self.asked.get(situation.token, " ".join(goal)) == left:',
             "            return None",
             "        self.asked[situation.token] = left",
             "        return await self.retrieve(replace(situation, goal=left))",
@@ -83,9 +89,10 @@ def _memory(genome: Genome) -> str:
     return "\n".join(lines)
 
 
-def _summary(genome: Genome) -> str:
-    told = [KINDS[gene.part].heading for gene in genome.genes]
-    return f"Recalls {', then '.join(told)}."
+def _docstring(genome: Genome, indent: str) -> str:
+    told = ", then ".join(KINDS[gene.part].heading for gene in genome.genes)
+    text = fill(f'"""Recalls {told}.', WIDTH - 3, initial_indent=indent, subsequent_indent=indent)
+    return f'{text}"""' if "\n" not in text else f'{text}\n{indent}"""'
 
 
 def _attribute(gene: Gene) -> str:
@@ -93,24 +100,20 @@ def _attribute(gene: Gene) -> str:
 
 
 class _Module:
-    """What one parts module brings: imports, SDK names, definitions by name, names it uses."""
+    """What one parts module brings: its standard imports as (module, name), its definitions by name."""
 
     def __init__(self, source: str) -> None:
-        tree = ast.parse(source)
-        self.imports: list[str] = []
-        self.sdk: list[str] = []
+        self.imports: list[Import] = []
         self.definitions: dict[str, str] = {}
-        self.uses: set[str] = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         lines = source.splitlines()
         documented = None
-        for node in tree.body:
+        for node in ast.parse(source).body:
             if isinstance(node, ast.ImportFrom):
-                if node.module == "alma.memory":
-                    self.sdk += [alias.name for alias in node.names]
-                elif node.module and node.module.split(".")[0] in STANDARD:
-                    self.imports.append(ast.unparse(node))
+                module = node.module or ""
+                if module.split(".")[0] in sys.stdlib_module_names - {"__future__"}:
+                    self.imports += [(module, alias.name) for alias in node.names]
             elif isinstance(node, ast.Import):
-                self.imports.append(ast.unparse(node))
+                self.imports += [("", alias.name) for alias in node.names]
             elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 self.definitions[node.name] = "\n".join(lines[node.lineno - 1 : node.end_lineno])
                 documented = None
@@ -119,15 +122,35 @@ class _Module:
                 self.definitions[documented] = "\n".join(lines[node.lineno - 1 : node.end_lineno])
             elif documented and isinstance(node, ast.Expr):
                 self.definitions[documented] += "\n" + "\n".join(lines[node.lineno - 1 : node.end_lineno])
-        self.blocks = list(self.definitions.values())
 
 
-def _needed(line: str, code: str) -> bool:
-    node = ast.parse(line).body[0]
-    assert isinstance(node, (ast.Import, ast.ImportFrom))
-    return any((alias.asname or alias.name) in code for alias in node.names)
+def _called(blocks: list[str], helpers: Mapping[str, str]) -> list[str]:
+    """The helpers that the code calls, and those that these call."""
+    called: set[str] = set()
+    while found := (_names([*blocks, *(helpers[name] for name in called)]) & helpers.keys()) - called:
+        called |= found
+    return [text for name, text in helpers.items() if name in called]
 
 
-@lru_cache(maxsize=None)
+def _names(blocks: list[str]) -> set[str]:
+    """Every name that the code reads or writes."""
+    tree = ast.parse("\n".join(blocks))
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _imports(known: list[Import], used: set[str]) -> str:
+    """Import lines for the names that are used, in the order that linters ask for."""
+    names: dict[str, set[str]] = {}
+    for module, name in known:
+        if name in used:
+            names.setdefault(module, set()).add(name)
+    lines = [f"import {name}" for name in sorted(names.pop("", ()))]
+    for module, wanted in sorted(names.items()):
+        ordered = sorted(wanted, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+        lines.append(f"from {module} import {', '.join(ordered)}")
+    return "\n".join(lines)
+
+
+@cache
 def _module(name: str) -> _Module:
     return _Module(resources.files(PACKAGE).joinpath(f"{name}.py").read_text(encoding="utf-8"))

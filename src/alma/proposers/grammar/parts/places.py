@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 
 from alma.memory import JSON, Episode, Situation
 from alma.proposers.grammar.parts.common import alike, names, unnumbered, words
@@ -57,14 +57,14 @@ class Places:
 
     def ranked(self, word: str, weights: list[float]) -> list[str]:
         """The actions that brought the word into sight, best first, by weighted count or share of tries."""
-        value: dict[str, float] = Counter()
+        value: dict[str, float] = defaultdict(float)
         for weight, (_, sighted, _) in zip(weights, self.sightings, strict=True):
             for action in sighted.get(word, ()) if weight else ():
                 value[action] += weight
         if self.rate:
             for action in value:
-                tries = sum(w for w, (_, _, tried) in zip(weights, self.sightings, strict=True) if action in tried)
-                value[action] /= tries + 1.0
+                pairs = zip(weights, self.sightings, strict=True)
+                value[action] /= 1.0 + sum(weight for weight, (_, _, tried) in pairs if action in tried)
         return sorted(value, key=lambda action: (-value[action], action))[: self.top]
 
     def label(self, action: str) -> str:

@@ -16,10 +16,10 @@ Aimed = tuple[Form, tuple[int | None, ...]]
 class Procedures:
     """Learns from every episode what makes an action possible, from won ones what ends a goal.
 
-    Things are the words that carry a number or vary within a verb's actions. For each form of action and each thing in
-    it the part counts what had last been done with that thing when the action first became possible;
-    chaining these backwards from the actions that a goal asks for gives a plan, also for goals that
-    were never reached.
+    Things are the words that carry a number or vary within a verb's actions. For each form of action
+    and each thing in it the part counts what had last been done with that thing when the action first
+    became possible; chaining these backwards from the actions that a goal asks for gives a plan, also
+    for goals that were never reached.
     """
 
     def __init__(self, modifiers: bool, guess: bool, repeat: bool, agreement: float, contrast: float) -> None:
@@ -141,7 +141,7 @@ class Procedures:
         return plan * (self.rounds(shape) if self.repeat else 1)
 
     def rounds(self, shape: list[str]) -> int:
-        """How often the plan is gone through: the most that a word of the goal has stood for in won episodes."""
+        """How often to go through the plan: the most that a word of the goal stood for in won episodes."""
         means = [sum(counts) / len(counts) for word in shape if (counts := self.handled.get(word))]
         return max(1, round(max(means, default=1.0)))
 
@@ -150,9 +150,9 @@ class Procedures:
         rated = [(alike(past, shape), steps) for past, n, steps in self.won if n == len(aims)]
         if not rated:
             return self.guessed(aims)
-        votes: Counter[Aimed] = Counter()
-        place: Counter[Aimed] = Counter()
-        ends: Counter[Aimed] = Counter()
+        votes: dict[Aimed, float] = defaultdict(float)
+        place: dict[Aimed, float] = defaultdict(float)
+        ends: dict[Aimed, float] = defaultdict(float)
         total = 0.0
         for similarity, steps in rated:
             weight = 0.1 + similarity**3
@@ -161,7 +161,7 @@ class Procedures:
             for index, step in enumerate(steps):
                 votes[step] += weight
                 place[step] += weight * index / len(steps)
-        end = ends.most_common(1)[0][0]
+        end = max(ends, key=lambda step: ends[step])
         kept = [
             step
             for step, weight in votes.items()
@@ -169,7 +169,7 @@ class Procedures:
             and weight >= self.agreement * total
             and self.lost[step] * total <= self.contrast * weight * max(1, self.losses)
         ]
-        kept = sorted(kept, key=lambda step: place[step] / votes[step]) + [end]
+        kept = [*sorted(kept, key=lambda step: place[step] / votes[step]), end]
         return [(form, [aims[role] if role is not None else None for role in roles]) for form, roles in kept]
 
     def guessed(self, aims: list[str]) -> list[tuple[Form, list[str | None]]]:

@@ -9,7 +9,7 @@ from alma.proposers.grammar.parts.common import names, words
 
 
 class Tools:
-    """Counts the things that stood with each verb in possible actions, and recalls them for the goal's verbs."""
+    """Counts the things that stood with each verb in possible actions; recalls them for the goal's verbs."""
 
     def __init__(self, top: int, executed: bool) -> None:
         self.top = top

@@ -22,9 +22,7 @@ class Trajectories:
 
     def recall(self, situation: Situation) -> JSON:
         ranked = sorted(self.episodes, key=lambda e: self.similarity(e.situation, situation), reverse=True)
-        return [
-            {"goal": e.situation.goal, "steps": self.steps(e)} for e in ranked[: self.count]
-        ]
+        return [{"goal": e.situation.goal, "steps": self.steps(e)} for e in ranked[: self.count]]
 
     def similarity(self, past: Situation, now: Situation) -> float:
         goal = alike(words(past.goal), words(now.goal))
