@@ -12,6 +12,8 @@ SHELL := bash
 
 PYTHON ?= python3
 SEED ?= 0
+export NO_MKDOCS_2_WARNING := 1
+
 BENCH ?= $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard benchmarks/*/__main__.py benchmarks/*/run.py)))))
 ORACLE ?=
 
@@ -50,7 +52,7 @@ check: $(VENV)/.dev $(VENV)/.docs ## Check style, types, imports, docs and what 
 docs: $(VENV)/.docs ## Write the generated pages and build the site into site/
 	$(BIN)/python -m scripts.generate_docs
 	$(BIN)/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html; with search: $(BIN)/mkdocs serve"
 
 bench: $(VENV)/.core ## Run the benchmarks (BENCH="stats engine")
 	@for name in $(BENCH); do \
