@@ -81,7 +81,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "demo": {
         "domain": "alfworld:households",
-        "steps": 8,
+        "steps": 10,
         "children": 8,
         "collect_size": 150,
         "deploy_size": 60,
@@ -91,7 +91,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "held_out_size": 240,
         "held_out_repeats": 2,
         "collections": 3,
-        "controls": 12,
+        "controls": 10,
     },
 }
 

@@ -240,10 +240,8 @@ async def validate(
     None when no design was evaluated. Ties go to the better search score, then to the smaller id.
     """
     archive = evaluator.archive
-    rows = [row for row in archive.designs() if row.search_score is not None]
-    rows.sort(key=lambda row: (-(row.search_score or 0.0), row.id))
     best: tuple[DesignRow, Evaluation] | None = None
-    for row in rows[:finalists]:
+    for row in different(evaluator, finalists):
         try:
             evaluation = await evaluator.evaluate(row.design, "validation", protocol, collection, levels)
         except DesignError:
@@ -273,3 +271,22 @@ def _designed(proposal: Proposal) -> tuple[Design, Failure | None]:
         source = proposal.source.encode("utf-8", "replace").decode()
         failure = Failure(error.call, str(error), error.trace)
         return Design(content_hash(source, 12), source, proposal.name), failure
+
+
+def different(evaluator: Evaluator, count: int) -> list[DesignRow]:
+    """The top designs by search score; of those with the same score in every episode only the shortest."""
+    archive = evaluator.archive
+    rows = [row for row in archive.designs() if row.search_score is not None]
+    rows.sort(key=lambda row: (-(row.search_score or 0.0), len(row.source), row.id))
+    chosen: list[DesignRow] = []
+    seen: set[tuple[tuple[str, int, float | None], ...]] = set()
+    for row in rows:
+        evaluation = archive.evaluation(row.id, "search")
+        assert evaluation is not None
+        behaviour = tuple(sorted((e.level_key, e.repeat, e.reward) for e in evaluation.episodes))
+        if behaviour not in seen:
+            seen.add(behaviour)
+            chosen.append(row)
+        if len(chosen) == count:
+            break
+    return chosen
