@@ -11,7 +11,7 @@ import sys
 import types
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,7 +39,7 @@ class Case:
     options: tuple[tuple[str, JSON], ...] = ()
     change: str = "none"
     collect: int = 150
-    weights: tuple[tuple[str, float], ...] = ()
+    weights: tuple[tuple[str, Any], ...] = ()
     seed: int = 900
     split: Split = "in_distribution"
     kinds: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def _play_part(job: tuple[Case, int, int, int]) -> tuple[list[bool], int]:
     case, part, parts, count = job
     domain = Households(dict(case.options))
     change = CHANGES[case.change](case.seed + part)
-    weights = Weights(**dict(case.weights))
+    weights = replace(Weights(), **dict(case.weights))
     train = domain.tasks("train")
     start = (case.seed * 7 + part) * case.collect % (len(train) - case.collect - 1)
     shuffled = sorted(train, key=lambda task: derive_seed(case.seed, task.id))

@@ -80,8 +80,7 @@ class Game:
         """Play one action. Raises RuntimeError when the game is over."""
         if self.over:
             raise RuntimeError("the game is over")
-        step = self._step(action)
-        if not isinstance(step, Step):
-            step = await step
+        answer = self._step(action)
+        step: Step = answer if isinstance(answer, Step) else await answer
         self.steps.append(step)
         return step

@@ -27,7 +27,6 @@ from alma.learning.levels import check_disjoint, choose
 from alma.learning.search import Listener, Search, validate
 from alma.records import ConfigError, Design, Evaluation, Level, Phase, Proposal, Split, derive_seed
 from alma.sandbox.contract import Limits, Sandbox
-from alma.sandbox.process import NoServices
 
 SCHEMA_VERSION = 1
 TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
@@ -49,7 +48,7 @@ class House:
             self.pool,
             self.agent,
             self.sandbox,
-            NoServices(),
+            plug_ins.services(),
             archive,
             budget,
             Limits(),

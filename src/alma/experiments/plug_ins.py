@@ -18,8 +18,8 @@ from alma.learning.evaluate import NOTHING
 from alma.proposers.contract import Proposer
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.records import JSON, AlmaError, ConfigError, Design, DesignError
-from alma.sandbox.contract import Sandbox
-from alma.sandbox.process import ProcessSandbox
+from alma.sandbox.contract import Sandbox, Services
+from alma.sandbox.process import NoServices, ProcessSandbox
 from alma.selectors import SELECTORS, Selector
 
 DOMAINS: Mapping[str, str] = {
@@ -86,6 +86,11 @@ def sandbox(name: str) -> Sandbox:
     if name in ("auto", "process"):
         return ProcessSandbox()
     raise ConfigError(f"unknown sandbox {name!r}; known: auto, process")
+
+
+def services() -> Services:
+    """What designs may ask of the host. Offline runs have no models to offer."""
+    return NoServices()
 
 
 def design(name: str) -> Design:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from alma.archive.contract import NO_MEMORY, DesignRow
+from alma.archive.contract import DesignRow
 from alma.learning.collect import Collection
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.together import together
@@ -41,6 +41,12 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 
 STAGES: tuple[Stage, ...] = ("verify", "search")
 """What a search plays; finalists are validated on a budget of their own."""
+
+Child = tuple[int, int]
+"""A step and an index in it: the place of a candidate in the search."""
+
+NO_CHILD: Child = (-1, -1)
+"""Where what was played without memory is booked."""
 
 REPAIRS = 3
 REDRAWS = 8
@@ -68,45 +74,51 @@ class Search:
         finished = {event.payload["step"] for event in archive.events("step_finished")}
         try:
             held = self._held()
-            budget.charge("episodes", held[NO_MEMORY])
+            budget.charge("episodes", held[NO_CHILD])
             nothing = await self.evaluator.evaluate(
                 NOTHING, "search", self.protocol, self.collection, self.levels
             )
             self.listen("no_memory", {"score": self.evaluator.score(nothing)})
             for step in range(self.steps):
                 if step in finished:
-                    budget.charge("episodes", held[step])
+                    budget.charge("episodes", sum(n for (of, _), n in held.items() if of == step))
                     budget.charge("candidates", self.children)
                     continue
-                await self._step(step, held[step])
+                await self._step(step, held)
                 archive.add_event("step_finished", {"step": step})
         except BudgetExceeded as reached:
             return str(reached)
         return "all steps done"
 
-    def _held(self) -> Counter[int | str]:
-        """Episodes that earlier sittings of this run have played, by step (without memory: by its name)."""
+    def _held(self) -> Counter[Child]:
+        """Episodes that earlier sittings of this run have played, by child."""
         archive = self.evaluator.archive
-        steps: dict[str, int | str] = {row.id: row.created_step for row in archive.designs()}
-        held: Counter[int | str] = Counter()
+        children = {row.id: (row.created_step, row.index) for row in archive.designs()}
+        held: Counter[Child] = Counter()
         for stage in STAGES:
             for evaluation in archive.evaluations(stage=stage):
-                held[steps.get(evaluation.design_id, NO_MEMORY)] += len(evaluation.episodes)
+                held[children.get(evaluation.design_id, NO_CHILD)] += len(evaluation.episodes)
         return held
 
-    async def _step(self, step: int, held: int) -> None:
-        """All children of a step, as many as the budget surely holds: rounds of try and repair."""
-        archive, budget = self.evaluator.archive, self.evaluator.budget
+    async def _step(self, step: int, held: Counter[Child]) -> None:
+        """All children of a step, in waves of as many as the budget surely holds."""
+        budget = self.evaluator.budget
         draws = self._draws(step)
-        admitted = self._admitted(len(draws))
-        budget.charge("candidates", admitted)
-        budget.charge("episodes", held)
-        inspired = await self._propose(step, draws[:admitted])
-        for index, (_, proposal) in enumerate(inspired):
-            for parent in proposal.parents:
-                archive.count_visit(parent, step, index)
+        self._admitted(1)
+        waiting = [_Try(index, *pair) for index, pair in enumerate(await self._propose(step, draws))]
+        while waiting:
+            admitted = self._admitted(len(waiting))
+            wave, waiting = waiting[:admitted], waiting[admitted:]
+            budget.charge("candidates", admitted)
+            budget.charge("episodes", sum(held[step, one.index] for one in wave))
+            await self._wave(step, wave)
+
+    async def _wave(self, step: int, tries: list[_Try]) -> None:
+        """Rounds of try and repair. Rows are given in the order of the children, so timing can't matter."""
+        for one in tries:
+            for parent in one.proposal.parents:
+                self.evaluator.archive.count_visit(parent, step, one.index)
         slots = asyncio.Semaphore(self.concurrency)
-        tries = [_Try(index, *pair) for index, pair in enumerate(inspired)]
         for attempt in range(REPAIRS + 1):
             entered = [one for one in tries if self._enter(step, one)]
             ends = await together(self._judge(step, one, slots) for one in entered)
@@ -118,8 +130,6 @@ class Search:
                 self._fail(one, final=attempt == REPAIRS)
             if attempt < REPAIRS:
                 tries = await together(self._repair(one) for one in tries)
-        if admitted < len(draws):
-            raise BudgetExceeded(f"what is left of the budget holds no more candidates (step {step})")
 
     def _most(self) -> int:
         """The most episodes that one child can take, with all its repairs."""
@@ -129,12 +139,13 @@ class Search:
         return (REPAIRS + 1) * (few + whole)
 
     def _admitted(self, children: int) -> int:
-        """How many children may begin: decided before any does, so that timing can't matter."""
-        budget = self.evaluator.budget
+        """How many of these may begin: decided before any does, so that timing can't matter."""
         for unit, most in (("episodes", self._most()), ("candidates", 1)):
-            left = budget.remaining(unit)
+            left = self.evaluator.budget.remaining(unit)
             if left is not None:
-                children = min(children, max(0, int(left // most)))
+                children = min(children, int(left // most))
+            if children < 1:
+                raise BudgetExceeded(f"the budget of {unit} holds no more candidates ({left:g} left)")
         return children
 
     def _draws(self, step: int) -> list[tuple[DesignRow, ...]]:
