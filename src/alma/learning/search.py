@@ -250,7 +250,6 @@ async def validate(
 
     None when no design was evaluated. Ties go to the better search score, then to the smaller id.
     """
-    archive = evaluator.archive
     best: tuple[DesignRow, Evaluation] | None = None
     for row in different(evaluator, finalists):
         try:
