@@ -1,4 +1,4 @@
-"""Selectors: the published rule exactly, a default that works at any level of success, and what all must do."""
+"""Selectors: the published rule exactly, a default for any level of success, and what all must do."""
 
 import math
 from collections import Counter

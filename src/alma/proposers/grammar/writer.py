@@ -134,8 +134,12 @@ def _called(blocks: list[str], helpers: Mapping[str, str]) -> list[str]:
 
 def _names(blocks: list[str]) -> set[str]:
     """Every name that the code reads or writes."""
-    tree = ast.parse("\n".join(blocks))
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return set().union(*map(_names_in, blocks))
+
+
+@cache
+def _names_in(block: str) -> frozenset[str]:
+    return frozenset(node.id for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Name))
 
 
 def _imports(known: list[Import], used: set[str]) -> str:
