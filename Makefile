@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 
-.PHONY: help setup demo test test-system check docs bench oracle lock clean
+.PHONY: help setup demo test test-system check style types imports tree site docs bench oracle lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -39,12 +39,22 @@ test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock e
 test-system: $(VENV)/.dev $(VENV)/.oracle ## Run the other tests, with the stock engine; a skipped test fails
 	$(BIN)/python -m pytest -m system --no-skips
 
-check: $(VENV)/.dev $(VENV)/.docs ## Check style, types, imports, docs and what is committed
+check: style types imports tree site ## Check style, types, imports, docs and what is committed (-k: all of it)
+
+style: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: $(VENV)/.dev
 	$(BIN)/mypy
+
+imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+tree: $(VENV)/.core
 	$(BIN)/python -m scripts.tree
+
+site: $(VENV)/.docs
 	$(BIN)/python -m scripts.generate_docs --check
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m scripts.site
