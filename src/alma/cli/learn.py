@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from alma.cli import options
 from alma.cli.progress import Progress
-from alma.cli.tables import print_summary
+from alma.cli.tables import console, print_summary
 from alma.experiments.learn import learn as learn_job
+from alma.experiments.lock import owner
+from alma.experiments.status import run_status
+from alma.learning.config import RunConfig
 from alma.records import ConfigError
 
 
 def add(app: typer.Typer) -> None:
     app.command("learn")(learn)
+    app.command("resume")(resume)
+    app.command("status")(status)
 
 
 def learn(
@@ -141,16 +147,52 @@ def learn(
         sandbox=sandbox,
     )
     _prepare(run, fresh)
+    _learn(run_config, run, as_json)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    workers: options.Workers = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Go on with a run that was stopped or killed; what is finished is not done again.
+
+    Example: alma resume runs/demo
+    """
+    if not (run / "config.toml").is_file():
+        raise ConfigError(f"{run} holds no run to go on with (no config.toml in it)")
+    _learn(options.run_config(None, run / "config.toml", None, workers=workers), run, as_json)
+
+
+def _learn(config: RunConfig, run: Path, as_json: bool) -> None:
     with Progress(quiet=as_json) as progress:
-        summary = asyncio.run(learn_job(run_config, run, progress.listen))
+        summary = asyncio.run(learn_job(config, run, progress.listen))
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
     else:
         print_summary(summary, run)
 
 
+def status(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")], as_json: options.AsJson = False
+) -> None:
+    """Say how far a run is, whether it is running, and what it has found so far.
+
+    Example: alma status runs/demo
+    """
+    found = run_status(run)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
+        console().print(f"{name.replace('_', ' '):18} {escape(str(value))}")
+
+
 def _prepare(run: Path, fresh: bool) -> None:
     if fresh and run.is_dir():
+        holder = owner(run)
+        if holder is not None:
+            raise ConfigError(f"{run} is in use by {holder}; wait for it or stop it")
         if any(run.iterdir()) and not (run / "archive.db").exists():
             raise ConfigError(f"--fresh: {run} is not empty and holds no run, so it is left alone")
         shutil.rmtree(run)

@@ -17,7 +17,7 @@ Options = Mapping[str, JSON]
 
 @dataclass(frozen=True, slots=True)
 class DomainBrief:
-    """What may be told about a domain: `executor` to the agent that plays, `proposer` to who designs memories."""
+    """What may be told about a domain: `executor` to the agent, `proposer` to who designs memories."""
 
     executor: str
     proposer: str

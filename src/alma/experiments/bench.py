@@ -10,6 +10,7 @@ from alma.archive import open_archive
 from alma.experiments.folder import SPEED, make_folder
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.experiments.learn import Phases, collect_number, open_house, register
+from alma.experiments.lock import run_lock
 from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig
 from alma.learning.levels import check_disjoint, choose
@@ -33,7 +34,7 @@ async def bench(
         make_folder(run)
         asked = {name: value for name, value in config.as_json().items() if name not in SPEED}
         identity = content_hash(asked, 8)
-        with open_archive(run / "archive.db", f"bench-{identity}") as archive:
+        with run_lock(run), open_archive(run / "archive.db", f"bench-{identity}") as archive:
             archive.start_run(f"bench-{identity}", asked, config.seed)
             evaluator = house.evaluator(archive, RunBudget({}), listen)
             for _, design in designs:
@@ -54,9 +55,7 @@ async def bench(
                 phase = Phase(split, size, start)
                 levels = choose(house.domain, phase, config.seed)
                 check_disjoint(house.domain, [*used, (split, levels)])
-                protocol = config.protocol(
-                    phases.collect, phase, repeats=config.held_out_repeats, step_limit=house.step_limit
-                )
+                protocol = house.protocol(phases.collect, phase, repeats=config.held_out_repeats)
                 listen("stage", {"name": split})
                 table = await play_entries(
                     evaluator,
@@ -74,7 +73,7 @@ async def bench(
             return {
                 "domain": config.domain,
                 "generated": house.domain.generated,
-                "options": dict(config.options),
+                "options": dict(house.domain.options),
                 "seed": config.seed,
                 "agent": house.agent.name,
                 "agent_version": house.agent.version,

@@ -30,5 +30,5 @@ async def check_design(design: Design) -> Failure | None:
                 collection = await collect_number(
                     house, evaluator, choose(house.domain, Phase("train", 6), 0), 0
                 )
-                protocol = config.protocol(Phase("train", 6), phase, repeats=1, step_limit=house.step_limit)
+                protocol = house.protocol(Phase("train", 6), phase, repeats=1)
                 return await verify(evaluator, design, protocol, collection, choose(house.domain, phase, 0))

@@ -19,13 +19,24 @@ from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
 from alma.experiments.folder import check_same_run, make_folder, write_config, write_designs, write_summary
 from alma.experiments.held_out import Entry, play_entries, summarise
+from alma.experiments.lock import run_lock
 from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection, collect
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.levels import check_disjoint, choose
 from alma.learning.search import Listener, Search, validate
-from alma.records import ConfigError, Design, Evaluation, Level, Phase, Proposal, Split, derive_seed
+from alma.records import (
+    ConfigError,
+    Design,
+    Evaluation,
+    Level,
+    Phase,
+    Proposal,
+    Protocol,
+    Split,
+    derive_seed,
+)
 from alma.sandbox.contract import Limits, Sandbox
 
 SCHEMA_VERSION = 1
@@ -42,6 +53,21 @@ class House:
     pool: EnvironmentPool
     sandbox: Sandbox
     step_limit: int
+
+    def protocol(self, collect: Phase, deploy: Phase, *, repeats: int) -> Protocol:
+        """The protocol of one phase; the domain's own options, so that no path gets into an identity."""
+        config = self.config
+        return Protocol(
+            config.domain,
+            collect,
+            deploy,
+            repeats,
+            self.step_limit,
+            config.seed,
+            config.mode,
+            config.recall_limit,
+            options=dict(self.domain.options),
+        )
 
     def evaluator(self, archive: Archive, budget: RunBudget, listen: Listener) -> Evaluator:
         return Evaluator(
@@ -113,9 +139,12 @@ async def learn(
         phases = Phases.of(house.domain, config)
         make_folder(run)
         with ExitStack() as stack:
+            stack.enter_context(run_lock(run))
+            if not (run / "config.toml").exists():
+                write_config(run, config)
             archive = stack.enter_context(open_archive(run / "archive.db", "search"))
             versions = {"agent_version": house.agent.version, "domain_version": house.domain.version}
-            asked = {**config.as_json(), **versions}
+            asked = {**config.as_json(), "options": dict(house.domain.options), **versions}
             check_same_run(archive, asked, run)
             levels = _levels(house.domain, phases, config)
             budget = _search_budget(config)
@@ -125,9 +154,7 @@ async def learn(
             listen("stage", {"name": "collect", "episodes": len(levels["collect"])})
             collection = await collect_number(house, evaluator, levels["collect"], 0)
             listen("collected", {"episodes": len(collection.trajectories), "wins": collection.wins})
-            protocol = config.protocol(
-                phases.collect, phases.search, repeats=config.repeats, step_limit=house.step_limit
-            )
+            protocol = house.protocol(phases.collect, phases.search, repeats=config.repeats)
             search = Search(
                 evaluator,
                 proposer,
@@ -274,9 +301,7 @@ async def held_out(
             register(archive, design)
     tables = []
     for split, phase in _held_out_phases(house.domain, config):
-        protocol = config.protocol(
-            phases.collect, phase, repeats=config.held_out_repeats, step_limit=house.step_limit
-        )
+        protocol = house.protocol(phases.collect, phase, repeats=config.held_out_repeats)
         listen("stage", {"name": f"held-out {split}"})
         levels = choose(house.domain, phase, config.seed)
         table = await play_entries(
@@ -341,7 +366,7 @@ def _summary(
         "seed": config.seed,
         "domain": config.domain,
         "generated": house.domain.generated,
-        "options": dict(config.options),
+        "options": dict(house.domain.options),
         "agent": house.agent.name,
         "agent_version": house.agent.version,
         "simulated_executor": house.agent.simulated,

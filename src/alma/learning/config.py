@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from alma.records import JSON, ConfigError, Mode, Phase, Protocol
+from alma.records import JSON, ConfigError, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,6 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"--{name.replace('_', '-')} must be above 0, not {value}")
-
-    def protocol(self, collect: Phase, deploy: Phase, *, repeats: int, step_limit: int) -> Protocol:
-        """The protocol of one phase of this run."""
-        return Protocol(
-            self.domain,
-            collect,
-            deploy,
-            repeats,
-            step_limit,
-            self.seed,
-            self.mode,
-            self.recall_limit,
-            options=dict(self.options),
-        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -84,7 +84,7 @@ class _Mind:
         self._w = weights
         self._rng = rng
         self._goal_words = frozenset(phrase(goal).names)
-        self._named = {word: 0 for word in self._goal_words}
+        self._named = dict.fromkeys(self._goal_words, 0)
         self._tries: dict[str, int] = {}
         self._seen: set[str] = set()
         self._hits: dict[str, frozenset[str]] = {}
@@ -218,7 +218,7 @@ class _Mind:
         return [way for way in ways if way is not None]
 
     def _hinted(self, action: str) -> float:
-        """The best that a hint says for the action; a hint about a word is done with once that was handled."""
+        """The best that a hint says for the action; hints about a word end once that was handled."""
         known = self._hint.get(action)
         if known is None:
             known = self._hint[action] = {}

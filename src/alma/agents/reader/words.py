@@ -64,7 +64,7 @@ def follows(line: str, action: str) -> float:
 
 @lru_cache(maxsize=1 << 18)
 def mentions(line: str, action: str) -> float:
-    """How far `action` is about the things that `line` names: 1 a name with its number, 0.45 the name only."""
+    """How far `action` is about the things that `line` names: 1 with its number, 0.45 the name only."""
     best = follows(line, action)
     if best >= 0.8:
         return best
