@@ -29,9 +29,9 @@ def main() -> None:
 
 def _print_split(runs: list[dict[str, Any]], split: str) -> None:
     print(f"{split.replace('_', ' ')}\n")
-    print(
-        "| seed | no memory | trajectory | random | best of N | learned | – no memory | p | – trajectory | p | – best of N | p |"
-    )
+    scores = ("no memory", "trajectory", "random", "best of N", "learned")
+    differences_from = ("– no memory", "p", "– trajectory", "p", "– best of N", "p")
+    print(f"| seed | {' | '.join((*scores, *differences_from))} |")
     print("| --- |" + " ---: |" * 11)
     differences: dict[str, list[float]] = {name: [] for name in OTHERS}
     ps: dict[str, list[float]] = {name: [] for name in OTHERS}

@@ -10,6 +10,17 @@ from typing import Any
 
 from alma.cli.tables import LABELS
 
+COLUMNS = (
+    "design",
+    "success % (95 %)",
+    "learned minus it (95 %)",
+    "p",
+    "p (Holm)",
+    "p (new collections)",
+    "episodes",
+    "missing",
+)
+
 
 def read(run: Path) -> dict[str, Any]:
     """The summary of a run's folder; ends the program with one line when there is none."""
@@ -33,11 +44,11 @@ def markdown(summary: Mapping[str, Any]) -> str:
         first = one["designs"][-1]
         lines += [
             "",
-            f"Held-out, {one['split'].replace('_', ' ')}: {first['levels']} tasks in {first['clusters']} places, "
-            f"{protocol['repeats']} repeats, {protocol['collect']['size']} collected episodes, "
+            f"Held-out, {one['split'].replace('_', ' ')}: {first['levels']} tasks in "
+            f"{first['clusters']} places, {protocol['repeats']} repeats, {protocol['collect']['size']} collected episodes, "
             f"{first['collections']} collections, at most {protocol['step_limit']} steps.",
             "",
-            "| design | success % (95 %) | learned minus it (95 %) | p | p (Holm) | p (new collections) | episodes | missing |",
+            f"| {' | '.join(COLUMNS)} |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
         for row in one["designs"]:

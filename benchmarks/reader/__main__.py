@@ -9,9 +9,9 @@ import argparse
 import time
 
 import numpy as np
-from benchmarks.reader.world import BOTH, PLACES, PROCEDURES, TRAJECTORY, Case, Result, run_cases
 
 from alma.proposers.grammar.genome import Genome
+from benchmarks.reader.world import BOTH, PROCEDURES, TRAJECTORY, Case, Result, run_cases
 
 HABIT0 = (("habit", 0),)
 SCRAMBLE = (("scramble", 1),)
@@ -95,9 +95,8 @@ def _sensitivity(levels: int, seed: int) -> None:
                 for name, genome in designs.items()
             ]
             rates = [100 * np.mean(r.won) for r in run_cases(cases, levels).values()]
-            print(
-                f"{constant} = {value:<{21 - len(constant)}} {rates[0]:10.1f} {rates[1]:11.1f} {rates[2]:13.1f}"
-            )
+            name = f"{constant} = {value}"
+            print(f"{name:24} {rates[0]:10.1f} {rates[1]:11.1f} {rates[2]:13.1f}")
 
 
 def _rate(result: Result) -> str:

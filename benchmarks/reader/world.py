@@ -136,7 +136,7 @@ class Change:
 
 
 class Renamed(Change):
-    """Every word is exchanged one to one for a made-up one, in all that the reader sees and all that designs store."""
+    """Every word is exchanged one to one for a made-up one: what the reader sees and what designs store."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -293,8 +293,7 @@ def _made_up(word: str, seed: int) -> str:
         number, consonant = divmod(number, 17)
         number, vowel = divmod(number, 5)
         syllables.append("bcdfghjklmnprstvz"[consonant] + "aeiou"[vowel])
-    name = "".join(syllables)
-    return name
+    return "".join(syllables)
 
 
 _WORD = re.compile(r"[A-Za-z]+")
