@@ -123,7 +123,9 @@ def deviations(table: Cells, *, draws: int, seed: int, method: Method) -> Floats
     if method == "student":
         return _student(table, draws, cluster, collection)
     pivot: Callable[[Cells, int, np.random.Generator], Floats] = _wild_t if method == "wild" else _bootstrap_t
-    deviation = np.sqrt(cluster) * pivot(table, draws, rng)
+    drawn = pivot(table, draws, rng)
+    # Where all clusters are alike no draw has a spread to divide by: what is left is the collections' luck.
+    deviation = np.sqrt(cluster) * (drawn if len(drawn) else np.zeros(draws))
     if collection > 0:
         # Evenly spaced quantiles in random order: with one or two degrees of freedom, random draws
         # would move the ends of the interval from seed to seed.
