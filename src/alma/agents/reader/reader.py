@@ -9,7 +9,7 @@ those of a simulated executor and say nothing about language models.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -76,6 +76,15 @@ class Reader:
             mind.saw(action, step.observation, step.admissible or ())
 
 
+class _Known(NamedTuple):
+    """What holds of an action for the whole episode: `pair` is its entities when it has two or more."""
+
+    verb: str
+    hits: tuple[str, ...]
+    pair: frozenset[tuple[str, str]] | None
+    subject: str
+
+
 class _Mind:
     """What the reader has noticed in one episode."""
 
@@ -86,8 +95,7 @@ class _Mind:
         self._goal_words = frozenset(phrase(goal).names)
         self._named = dict.fromkeys(self._goal_words, 0)
         self._tries: dict[str, int] = {}
-        self._seen: set[str] = set()
-        self._hits: dict[str, frozenset[str]] = {}
+        self._known: dict[str, _Known] = {}
         self._ever: dict[str, int] = {}
         self._progress: set[frozenset[str]] = set()
         self._handled: set[str] = set()
@@ -125,7 +133,7 @@ class _Mind:
         """The action with the best score."""
         self._notice(admissible)
         now = frozenset(admissible)
-        rarity = {word: 1.0 - count / max(1, len(self._seen)) for word, count in self._named.items() if count}
+        rarity = {word: 1.0 - count / len(self._known) for word, count in self._named.items() if count}
         for plan in self._plans:
             plan.look(now, self._first or now)
         self._wanted = frozenset(word for plan in self._plans for word in plan.sought)
@@ -133,8 +141,7 @@ class _Mind:
             way for plan in self._plans for item in plan.wanted for way in self._ways_back(item, now)
         )
         noise = self._rng.normal(0.0, self._w.noise, len(admissible))
-        scores = [self._score(action, rarity) for action in admissible]
-        best = int(np.argmax(noise + np.asarray(scores)))
+        best = int(np.argmax(noise + np.asarray(self._scores(admissible, rarity))))
         self._before = now
         return admissible[best]
 
@@ -143,7 +150,7 @@ class _Mind:
         self._tries[action] = self._tries.get(action, 0) + 1
         said = phrase(action)
         words = set(phrase(observation).names)
-        new_actions = [a for a in admissible if a not in self._seen]
+        new_actions = [a for a in admissible if a not in self._known]
         for possible in admissible:
             if possible not in self._before:
                 self._enabled[possible] = action
@@ -157,7 +164,7 @@ class _Mind:
         for plan in self._plans:
             plan.did(action)
         self._ever[action] = self._ever.get(action, 0) + 1
-        hits = self._hits.get(action, frozenset())
+        hits = frozenset(self._known[action].hits)
         if hits and action not in (self._first or ()):
             self._handled |= hits
             if hits not in self._progress:
@@ -169,39 +176,48 @@ class _Mind:
             self._first = frozenset(admissible)
             self._before = self._first
         for action in admissible:
-            if action in self._seen:
+            if action in self._known:
                 continue
-            self._seen.add(action)
-            hits = self._goal_words & set(phrase(action).names[1:])
-            self._hits[action] = hits
+            said = phrase(action)
+            hits = tuple(sorted(self._goal_words.intersection(said.names[1:])))
+            verb = said.names[0] if said.names else ""
+            pair = said.entities if len(said.entities) >= 2 else None
+            self._known[action] = _Known(verb, hits, pair, said.subject)
             for word in hits:
                 self._named[word] += 1
 
-    def _score(self, action: str, rarity: dict[str, float]) -> float:
+    def _scores(self, admissible: tuple[str, ...], rarity: dict[str, float]) -> list[float]:
+        """The score of each action, without noise. One loop: this is where an episode's time goes."""
         w = self._w
-        said = phrase(action)
-        tries = self._tries.get(action, 0)
-        fading = 0.5**tries
-        score = -w.retry * min(tries, 4)
-        score += w.goal * fading * sum(rarity[word] for word in self._hits[action])
-        verb = said.names[0] if said.names else ""
-        gain = (self._verb_gains.get(verb, 0) + 1.0) / (self._verb_tries.get(verb, 0) + 1.0)
-        score -= w.verb * (1.0 - gain)
-        if action not in self._before:
-            score += w.fresh * fading * gain
-        entities = said.entities
-        if len(entities) >= 2:
-            if self._done_pairs.get(entities, verb) != verb:
-                score -= w.undo
-            if said.subject not in self._topic:
-                score -= w.unrelated
-        if self._plans:
-            score += w.plan * max(plan.worth(action, w) for plan in self._plans)
-            if action in self._back:
-                score += w.back
-        if self._reading.hints:
-            score += w.hint * self._hinted(action) * (w.hint_tried if action in self._ever else 1.0)
-        return score
+        gains = {
+            verb: (self._verb_gains.get(verb, 0) + 1.0) / (tries + 1.0)
+            for verb, tries in self._verb_tries.items()
+        }
+        scores = []
+        for action in admissible:
+            known = self._known[action]
+            tries = self._tries.get(action, 0)
+            fading = 0.5**tries if tries else 1.0
+            score = -w.retry * min(tries, 4) if tries else 0.0
+            if known.hits:
+                score += w.goal * fading * sum([rarity[word] for word in known.hits])
+            gain = gains.get(known.verb, 1.0)
+            score -= w.verb * (1.0 - gain)
+            if action not in self._before:
+                score += w.fresh * fading * gain
+            if known.pair is not None:
+                if self._done_pairs.get(known.pair, known.verb) != known.verb:
+                    score -= w.undo
+                if known.subject not in self._topic:
+                    score -= w.unrelated
+            if self._plans:
+                score += w.plan * max([plan.worth(action, w) for plan in self._plans])
+                if action in self._back:
+                    score += w.back
+            if self._reading.hints:
+                score += w.hint * self._hinted(action) * (w.hint_tried if action in self._ever else 1.0)
+            scores.append(score)
+        return scores
 
     def _ways_back(self, item: str, now: frozenset[str]) -> list[str]:
         """Possible actions that once led to where `item` could be done."""
@@ -227,8 +243,11 @@ class _Mind:
                     value = self._w.hint_rank**rank * mentions(item, action)
                     if value > known.get(word, 0.0):
                         known[word] = value
-        open_words = (word for word in known if word not in self._handled or word in self._wanted)
-        return max((known[word] for word in open_words), default=0.0)
+        best = 0.0
+        for word, value in known.items():
+            if value > best and (word not in self._handled or word in self._wanted):
+                best = value
+        return best
 
 
 class _Plan:
@@ -248,13 +267,18 @@ class _Plan:
         self._next = 0
         self._rounds = 0
         self._fits: dict[str, tuple[tuple[int, float], ...]] = {}
+        self._useful: set[str] = set()
         self._held = False
         self._first: frozenset[str] = frozenset()
 
     def look(self, now: frozenset[str], first: frozenset[str]) -> None:
         """Skip steps that can't be done now and name nothing of the goal; see whether the next one holds."""
         self._first = first
-        possible = {index for action in now for index, fit in self._fit(action) if fit >= 0.8}
+        for action in now.difference(self._fits):
+            self._fits[action] = self._fit(action)
+            if self._fits[action]:
+                self._useful.add(action)
+        possible = {index for action in now & self._useful for index, fit in self._fits[action] if fit >= 0.8}
         while self._next < len(self.items) and self._next not in possible and not self._goal[self._next]:
             ahead = range(self._next + 1, min(self._next + 4, len(self.items)))
             if not any(index in possible for index in ahead):
@@ -278,8 +302,11 @@ class _Plan:
 
     def worth(self, action: str, w: Weights) -> float:
         """How much of the plan this action would carry out now, in [0, 1]."""
+        fits = self._fits.get(action)
+        if not fits:
+            return 0.0
         best = 0.0
-        for index, fit in self._fit(action):
+        for index, fit in fits:
             ahead = index - self._next
             if not 0 <= ahead < w.look_ahead:
                 continue
@@ -290,7 +317,7 @@ class _Plan:
 
     def did(self, action: str) -> None:
         """Move on past the nearest step that this action carried out."""
-        for index, fit in self._fit(action):
+        for index, fit in self._fits.get(action, ()):
             ahead = index - self._next
             if fit < 0.8 or not 0 <= ahead < 4:
                 continue
@@ -303,13 +330,11 @@ class _Plan:
             self._rounds += 1
 
     def _fit(self, action: str) -> tuple[tuple[int, float], ...]:
-        fits = self._fits.get(action)
-        if fits is None:
-            names = phrase(action).names
-            scored = (
-                (index, follows(self.items[index], action))
-                for index in self._by_verb.get(names[0] if names else "", ())
-                if self._named[index].issubset(names)
-            )
-            fits = self._fits[action] = tuple((index, fit) for index, fit in scored if fit > 0)
-        return fits
+        """The steps that the action carries out, and how well; never one that names a goal word it lacks."""
+        names = phrase(action).names
+        scored = (
+            (index, follows(self.items[index], action))
+            for index in self._by_verb.get(names[0] if names else "", ())
+            if self._named[index].issubset(names)
+        )
+        return tuple((index, fit) for index, fit in scored if fit > 0)
