@@ -38,6 +38,10 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit
 
 
+INTERRUPTED = 130
+"""The exit code that Ctrl-C gives; typer hands it over in silence."""
+
+
 def main() -> None:
     """Entry point of the console script."""
     sys.exit(run(sys.argv[1:]))
@@ -47,6 +51,8 @@ def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code."""
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="alma", standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except TyperException as error:
         message = error.format_message()
@@ -55,7 +61,7 @@ def run(arguments: list[str]) -> int:
             return 2
         return _fail(f"{message.rstrip('.')}; see: alma --help", 2)
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted; the same command goes on where it stood", 130)
+        return _fail("interrupted; the same command goes on where it stood", INTERRUPTED)
     except ConfigError as error:
         return _fail(str(error), 2)
     except BudgetExceeded as error:

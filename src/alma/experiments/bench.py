@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alma.archive import open_archive
+from alma.domains.contract import Domain
 from alma.experiments.folder import SPEED, make_folder
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.experiments.learn import Phases, collect_number, open_house, register
@@ -15,7 +16,7 @@ from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig
 from alma.learning.levels import check_disjoint, choose
 from alma.learning.search import Listener
-from alma.records import ConfigError, Design, Phase, Split, content_hash
+from alma.records import ConfigError, Design, Level, Phase, Split, content_hash
 
 
 async def bench(
@@ -39,22 +40,13 @@ async def bench(
             evaluator = house.evaluator(archive, RunBudget({}), listen)
             for _, design in designs:
                 register(archive, design)
+            collected, deployed = _levels(house.domain, phases, config, splits)
             collections = []
-            used = []
-            for number in range(config.collections):
-                levels = []
-                if config.collect_size:
-                    levels = choose(house.domain, phases.other_collection(number), config.seed)
-                used.append((f"collection {number + 1}", levels))
+            for number, levels in enumerate(collected):
                 listen("stage", {"name": f"collect {number + 1} of {config.collections}"})
                 collections.append(await collect_number(house, evaluator, levels, number))
             tables = []
-            for split in splits:
-                size = min(config.held_out_size, len(house.domain.tasks(split))) or config.held_out_size
-                start = phases.other_collection(config.collections).start if split == "train" else 0
-                phase = Phase(split, size, start)
-                levels = choose(house.domain, phase, config.seed)
-                check_disjoint(house.domain, [*used, (split, levels)])
+            for split, (phase, levels) in deployed.items():
                 protocol = house.protocol(phases.collect, phase, repeats=config.held_out_repeats)
                 listen("stage", {"name": split})
                 table = await play_entries(
@@ -81,3 +73,24 @@ async def bench(
                 "sandbox": house.sandbox.name,
                 "tables": tables,
             }
+
+
+def _levels(
+    domain: Domain, phases: Phases, config: RunConfig, splits: Sequence[Split]
+) -> tuple[list[list[Level]], dict[Split, tuple[Phase, list[Level]]]]:
+    """The levels of each collection, and those of each split that lie beyond them. All can be read."""
+    collected: list[list[Level]] = [[] for _ in range(config.collections)]
+    if config.collect_size:
+        collected = [
+            choose(domain, phases.other_collection(number), config.seed)
+            for number in range(config.collections)
+        ]
+    named = [(f"collection {number + 1}", levels) for number, levels in enumerate(collected)]
+    deployed = {}
+    for split in splits:
+        size = min(config.held_out_size, len(domain.tasks(split))) or config.held_out_size
+        start = phases.other_collection(config.collections).start if split == "train" else 0
+        phase = Phase(split, size, start)
+        deployed[split] = (phase, choose(domain, phase, config.seed))
+        check_disjoint(domain, [*named, (split, deployed[split][1])])
+    return collected, deployed
