@@ -19,12 +19,14 @@ from alma.experiments.lock import owner
 from alma.experiments.status import run_status
 from alma.learning.config import RunConfig
 from alma.records import ConfigError
+from alma.report import write_report
 
 
 def add(app: typer.Typer) -> None:
     app.command("learn")(learn)
     app.command("resume")(resume)
     app.command("status")(status)
+    app.command("report")(report)
 
 
 def learn(
@@ -164,13 +166,28 @@ def resume(
     _learn(options.run_config(None, run / "config.toml", None, workers=workers), run, as_json)
 
 
+def report(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the page; RUN/report.html by default.")
+    ] = None,
+) -> None:
+    """Write a run as one HTML page that opens from disk.
+
+    Example: alma report runs/demo
+    """
+    console().print(str(write_report(run, out)))
+
+
 def _learn(config: RunConfig, run: Path, as_json: bool) -> None:
     with Progress(quiet=as_json) as progress:
         summary = asyncio.run(learn_job(config, run, progress.listen))
+    page = write_report(run)
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
     else:
         print_summary(summary, run)
+        console().print(f"as a page: {page}")
 
 
 def status(
