@@ -45,8 +45,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
         lines += [
             "",
             f"Held-out, {one['split'].replace('_', ' ')}: {first['levels']} tasks in "
-            f"{first['clusters']} places, {protocol['repeats']} repeats, {protocol['collect']['size']} collected episodes, "
-            f"{first['collections']} collections, at most {protocol['step_limit']} steps.",
+            f"{first['clusters']} places, {protocol['repeats']} repeats, "
+            f"{protocol['collect']['size']} collected episodes, {first['collections']} collections, "
+            f"at most {protocol['step_limit']} steps.",
             "",
             f"| {' | '.join(COLUMNS)} |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
