@@ -77,7 +77,9 @@ def test_each_command_exists_with_its_options(block: Block) -> None:
             targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
             assert arguments[0] in targets, f"{block.name}: the Makefile has no {arguments[0]}"
         elif program == "python":
-            assert arguments[0] == "-m"
+            if arguments[0] != "-m":
+                assert arguments[0] in files(), f"{block.name}: no page has one write {arguments[0]}"
+                continue
             assert find_spec(arguments[1]), f"{block.name}: there is no {arguments[1]}"
         else:
             assert program in ("source", "export"), f"{block.name}: what is {program}?"
