@@ -19,7 +19,8 @@ ORACLE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# A build of the oracle calls plain `python`, which Debian lacks outside an environment.
+INSTALL = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 
 .PHONY: help setup demo test test-system check style types imports tree site docs bench oracle lock clean
