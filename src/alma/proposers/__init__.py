@@ -1,0 +1,1 @@
+"""What writes new designs: the contract, and the offline grammar."""

@@ -1,0 +1,1 @@
+"""For tests of plug-ins: a toy domain and helpers."""
