@@ -24,8 +24,8 @@ PATTERNS = {
     "a file address": re.compile(rb"file:///\w"),
     "a path of somebody's machine": re.compile(rb"(?<![\w.~/])/(?:home|Users|root|mnt|work|opt)/\w"),
 }
-PUBLIC = {"pypi.org", "files.pythonhosted.org", "github.com", "localhost", "127.0.0.1"}
-"""Hosts that anyone's pip may be set to; naming them tells nothing."""
+PUBLIC = {"github.com", "localhost", "127.0.0.1"}
+"""Hosts that anyone's settings may hold; naming them tells nothing."""
 
 
 def main() -> int:
