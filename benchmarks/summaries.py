@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alma.cli.tables import LABELS
+from alma.report import LABELS
 
 COLUMNS = (
     "design",

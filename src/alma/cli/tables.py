@@ -12,14 +12,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
-LABELS = {
-    "no_memory": "no memory",
-    "trajectory_retrieval": "trajectory retrieval",
-    "random_design": "random design (mean)",
-    "best_of_n": "best of N random designs",
-    "learned": "learned design",
-}
-
+from alma.report import LABELS
 
 WIDE = 160
 """Columns where the output is no terminal, so that tables stay whole in files."""
