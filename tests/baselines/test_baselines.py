@@ -11,7 +11,7 @@ from alma import baselines
 from alma.archive import open_archive
 from alma.baselines.random_recall import RandomRecall
 from alma.baselines.trajectory_retrieval import TrajectoryRetrieval
-from alma.experiments.learn import collect_number, open_house, register
+from alma.experiments.house import collect_number, open_house, register
 from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig
 from alma.learning.levels import choose

@@ -7,7 +7,8 @@ import pytest
 
 from alma.archive import open_archive
 from alma.experiments import plug_ins
-from alma.experiments.learn import Phases, learn
+from alma.experiments.house import Phases
+from alma.experiments.learn import learn
 from alma.learning.config import RunConfig
 from alma.learning.levels import check_disjoint, choose
 from alma.records import ConfigError, Design

@@ -17,6 +17,7 @@ from alma.archive.contract import (
     Status,
 )
 from alma.archive.frames import design_frame, episode_frame
+from alma.archive.happenings import Happening, history
 from alma.archive.ledger import SqlLedger
 from alma.archive.reading import SqlView
 from alma.archive.sql import SqlArchive, open_archive
@@ -28,6 +29,7 @@ __all__ = [
     "ArchiveView",
     "DesignRow",
     "Event",
+    "Happening",
     "ProposalRow",
     "RunRow",
     "RunStatus",
@@ -37,5 +39,6 @@ __all__ = [
     "Status",
     "design_frame",
     "episode_frame",
+    "history",
     "open_archive",
 ]

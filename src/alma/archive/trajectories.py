@@ -8,6 +8,7 @@ Knows nothing of the database.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import sys
@@ -58,6 +59,11 @@ def pack(items: Iterable[Item]) -> bytes:
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     encoded = text.encode("utf-8", "surrogatepass")
     return _HEAD.pack(FORMAT, len(encoded)) + zlib.compress(encoded + _little_endian(numbers).tobytes(), 1)
+
+
+def pack_digest(body: bytes) -> str:
+    """A hash of what a pack holds; equal packs of equal trajectories, whatever zlib made of them."""
+    return hashlib.sha256(body[: _HEAD.size] + zlib.decompress(body[_HEAD.size :])).hexdigest()
 
 
 def unpack(blob: bytes) -> list[Item]:

@@ -14,6 +14,7 @@ from alma.cli.progress import Progress
 from alma.cli.tables import console, executor, print_table
 from alma.experiments import plug_ins
 from alma.experiments.bench import bench as bench_job
+from alma.learning.config import RunConfig
 from alma.records import SPLITS, ConfigError, Split
 
 SplitName = Annotated[
@@ -27,29 +28,35 @@ RunFolder = Annotated[
 ]
 
 
+SETTINGS = {
+    name: options.SEARCH[name]
+    for name in (
+        "domain",
+        "agent",
+        "mode",
+        "collect_size",
+        "repeats",
+        "collections",
+        "step_limit",
+        "recall_limit",
+        "seed",
+        "workers",
+        "sandbox",
+    )
+}
+
+
 def add(app: typer.Typer) -> None:
     app.command("eval")(evaluate)
     app.command("bench")(bench)
 
 
+@options.settings(SETTINGS)
 def evaluate(
+    given: dict[str, Any],
     design: Annotated[list[str], typer.Argument(help="Built-in name, .py file, RUN:ID or RUN:best.")],
-    domain: options.DomainName = None,
-    split: SplitName = None,
+    splits: SplitName = None,
     size: Size = None,
-    agent: options.AgentName = None,
-    mode: options.Mode = None,
-    collect_size: options.CollectSize = None,
-    repeats: options.Repeats = None,
-    collections: options.Collections = None,
-    step_limit: options.StepLimit = None,
-    recall_limit: options.RecallLimit = None,
-    seed: options.Seed = None,
-    workers: options.Workers = None,
-    sandbox: options.Sandbox = None,
-    preset: options.Preset = None,
-    set_: options.Set = None,
-    config: options.ConfigFile = None,
     run: RunFolder = Path("runs/eval"),
     out: Out = None,
     as_json: options.AsJson = False,
@@ -59,29 +66,18 @@ def evaluate(
     Example: alma eval my_memory.py --domain alfworld:households --size 60
     """
     names = ["no_memory", *(name for name in design if name != "no_memory")]
-    _bench(names, locals(), {"held_out_size": 60, "collections": 1})
+    defaults = {"held_out_size": 60, "collections": 1}
+    _bench(names, options.run_config(_held_out(given, size), defaults), splits, run, out, as_json)
 
 
+@options.settings(SETTINGS)
 def bench(
+    given: dict[str, Any],
     designs: Annotated[
         str, typer.Option("--designs", help="Comma-separated: baselines, built-in names, files, RUN:best.")
     ] = "baselines",
-    domain: options.DomainName = None,
-    split: SplitName = None,
+    splits: SplitName = None,
     size: Size = None,
-    agent: options.AgentName = None,
-    mode: options.Mode = None,
-    collect_size: options.CollectSize = None,
-    repeats: options.Repeats = None,
-    collections: options.Collections = None,
-    step_limit: options.StepLimit = None,
-    recall_limit: options.RecallLimit = None,
-    seed: options.Seed = None,
-    workers: options.Workers = None,
-    sandbox: options.Sandbox = None,
-    preset: options.Preset = None,
-    set_: options.Set = None,
-    config: options.ConfigFile = None,
     run: RunFolder = Path("runs/bench"),
     out: Out = None,
     as_json: options.AsJson = False,
@@ -93,35 +89,36 @@ def bench(
     names: list[str] = []
     for name in designs.split(","):
         names += plug_ins.BUILT_IN_DESIGNS if name.strip() == "baselines" else [name.strip()]
-    _bench(names, locals(), {"held_out_size": 120})
+    config = options.run_config(_held_out(given, size), {"held_out_size": 120})
+    _bench(names, config, splits, run, out, as_json)
 
 
-def _bench(names: list[str], given: dict[str, Any], defaults: dict[str, Any]) -> None:
-    flags = ("domain", "agent", "mode", "collect_size", "collections", "step_limit", "recall_limit")
-    config = options.run_config(
-        given["preset"],
-        given["config"],
-        given["set_"],
-        defaults,
-        held_out_size=given["size"],
-        held_out_repeats=given["repeats"],
-        **{name: given[name] for name in (*flags, "seed", "workers", "sandbox")},
-    )
+def _held_out(given: dict[str, Any], size: int | None) -> dict[str, Any]:
+    """These commands play held-out levels only, so `--repeats` means theirs."""
+    return {**given, "repeats": None, "held_out_repeats": given["repeats"], "held_out_size": size}
+
+
+def _bench(
+    names: list[str],
+    config: RunConfig,
+    splits: list[str] | None,
+    run: Path,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     if config.held_out_size < 1:
         raise ConfigError(f"--size must be at least 1, not {config.held_out_size}")
-    for split in given["split"] or []:
+    for split in splits or []:
         if split not in SPLITS:
             raise ConfigError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     domain = plug_ins.domain(config.domain, config.options)
-    splits = given["split"] or [s for s in SPLITS[2:] if domain.tasks(s)]
+    chosen = splits or [s for s in SPLITS[2:] if domain.tasks(s)]
     named = [(Path(name).stem if name.endswith(".py") else name, plug_ins.design(name)) for name in names]
-    with Progress(quiet=given["as_json"]) as progress:
-        result = asyncio.run(
-            bench_job(config, named, [cast(Split, s) for s in splits], given["run"], progress.listen)
-        )
-    if given["out"] is not None:
-        given["out"].write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    if given["as_json"]:
+    with Progress(quiet=as_json) as progress:
+        result = asyncio.run(bench_job(config, named, [cast(Split, s) for s in chosen], run, progress.listen))
+    if out is not None:
+        out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
     screen = console()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from alma.cli import options
-from alma.cli.progress import Progress
+from alma.cli.progress import Events, Progress
 from alma.cli.tables import console, print_summary
 from alma.experiments.learn import learn as learn_job
 from alma.experiments.lock import owner
+from alma.experiments.replay import replay as replay_job
 from alma.experiments.status import run_status
 from alma.learning.config import RunConfig
 from alma.records import ConfigError
@@ -25,145 +28,69 @@ from alma.report import write_report
 def add(app: typer.Typer) -> None:
     app.command("learn")(learn)
     app.command("resume")(resume)
+    app.command("replay")(replay)
     app.command("status")(status)
     app.command("report")(report)
 
 
+@options.settings(options.SEARCH)
 def learn(
-    domain: options.DomainName = None,
-    agent: options.AgentName = None,
-    proposer: Annotated[
-        str | None,
-        typer.Option(
-            "--proposer", envvar="ALMA_PROPOSER", help="grammar (offline) or best-of-n (a control)."
-        ),
-    ] = None,
-    selector: Annotated[
-        str | None,
-        typer.Option(
-            "--selector", envvar="ALMA_SELECTOR", help="rank, alma (as published), greedy or random."
-        ),
-    ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", envvar="ALMA_STEPS", help="Search steps.")] = None,
-    children: Annotated[
-        int | None,
-        typer.Option("--children", envvar="ALMA_CHILDREN", help="Parents drawn a step, one child each."),
-    ] = None,
-    mode: options.Mode = None,
-    collect_size: options.CollectSize = None,
-    deploy_size: Annotated[
-        int | None,
-        typer.Option("--deploy-size", envvar="ALMA_DEPLOY_SIZE", help="Levels each candidate is scored on."),
-    ] = None,
-    validation_size: Annotated[
-        int | None,
-        typer.Option("--validation-size", envvar="ALMA_VALIDATION_SIZE", help="Fresh levels for finalists."),
-    ] = None,
-    finalists: Annotated[
-        int | None,
-        typer.Option("--finalists", envvar="ALMA_FINALISTS", help="Designs that are validated."),
-    ] = None,
-    repeats: options.Repeats = None,
-    held_out_size: Annotated[
-        int | None,
-        typer.Option(
-            "--held-out-size",
-            envvar="ALMA_HELD_OUT_SIZE",
-            help="Levels a test split of the final tables; 0: none.",
-        ),
-    ] = None,
-    held_out_repeats: Annotated[
-        int | None,
-        typer.Option(
-            "--held-out-repeats", envvar="ALMA_HELD_OUT_REPEATS", help="Episodes on each test level."
-        ),
-    ] = None,
-    collections: options.Collections = None,
-    controls: Annotated[
-        int | None,
-        typer.Option(
-            "--controls", envvar="ALMA_CONTROLS", help="Random designs in the tables; 0: no controls."
-        ),
-    ] = None,
-    step_limit: options.StepLimit = None,
-    recall_limit: options.RecallLimit = None,
-    seed: options.Seed = None,
-    concurrency: Annotated[
-        int | None,
-        typer.Option("--concurrency", envvar="ALMA_CONCURRENCY", help="Candidates in flight at once."),
-    ] = None,
-    workers: options.Workers = None,
-    budget_episodes: Annotated[
-        int | None,
-        typer.Option(
-            "--budget-episodes", envvar="ALMA_BUDGET_EPISODES", help="Episodes the search may play."
-        ),
-    ] = None,
-    budget_minutes: Annotated[
-        float | None,
-        typer.Option("--budget-minutes", envvar="ALMA_BUDGET_MINUTES", help="Minutes the search may take."),
-    ] = None,
-    sandbox: options.Sandbox = None,
-    preset: options.Preset = None,
-    set_: options.Set = None,
-    config: options.ConfigFile = None,
+    given: dict[str, Any],
     run: Annotated[Path, typer.Option("--run", envvar="ALMA_RUN", help="The run's folder.")] = Path(
         "runs/learn"
     ),
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")
-    ] = False,
-    as_json: options.AsJson = False,
+    fresh: options.Fresh = False,
+    as_json: options.AsEvents = False,
 ) -> None:
     """Learn a memory design on a domain; the same command goes on with a run that was stopped.
 
     Example: alma learn --preset demo --run runs/demo
     """
-    run_config = options.run_config(
-        preset,
-        config,
-        set_,
-        domain=domain,
-        agent=agent,
-        proposer=proposer,
-        selector=selector,
-        steps=steps,
-        children=children,
-        mode=mode,
-        collect_size=collect_size,
-        deploy_size=deploy_size,
-        validation_size=validation_size,
-        finalists=finalists,
-        repeats=repeats,
-        held_out_size=held_out_size,
-        held_out_repeats=held_out_repeats,
-        collections=collections,
-        controls=controls,
-        step_limit=step_limit,
-        recall_limit=recall_limit,
-        seed=seed,
-        concurrency=concurrency,
-        workers=workers,
-        budget_episodes=budget_episodes,
-        budget_minutes=budget_minutes,
-        sandbox=sandbox,
-    )
+    config = options.run_config(given)
     _prepare(run, fresh)
-    _learn(run_config, run, as_json)
+    _learn(config, run, as_json)
 
 
 def resume(
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
     workers: options.Workers = None,
-    as_json: options.AsJson = False,
+    as_json: options.AsEvents = False,
 ) -> None:
     """Go on with a run that was stopped or killed; what is finished is not done again.
 
     Example: alma resume runs/demo
     """
-    if not (run / "config.toml").is_file():
-        raise ConfigError(f"{run} holds no run to go on with (no config.toml in it)")
-    _learn(options.run_config(None, run / "config.toml", None, workers=workers), run, as_json)
+    _learn(_config_of(run, workers), run, as_json)
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="Keep the replayed run in this new folder.")
+    ] = None,
+    workers: options.Workers = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Play a run once more from its record and compare all of it; exit code 1 at a difference.
+
+    Example: alma replay runs/demo
+    """
+    config = _config_of(run, workers)
+    with (
+        tempfile.TemporaryDirectory(prefix="alma-replay-") as scratch,
+        Progress(quiet=as_json) as progress,
+    ):
+        found = asyncio.run(replay_job(config, run, keep or Path(scratch), progress.listen))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+    elif found.difference is None:
+        console().print(
+            f"{run} replays: {found.events} events are the same; archive hash {found.archive_hash}"
+        )
+    else:
+        typer.echo(f"alma: {run} does not replay: {found.difference}", err=True)
+    if found.difference is not None:
+        raise typer.Exit(1)
 
 
 def report(
@@ -179,15 +106,22 @@ def report(
     console().print(str(write_report(run, out)))
 
 
+def _config_of(run: Path, workers: int | None) -> RunConfig:
+    """What the run in this folder was asked to do."""
+    if not (run / "config.toml").is_file():
+        raise ConfigError(f"{run} holds no run (no config.toml in it)")
+    return options.run_config({"config": run / "config.toml", "workers": workers})
+
+
 def _learn(config: RunConfig, run: Path, as_json: bool) -> None:
-    with Progress(quiet=as_json) as progress:
+    with Events() if as_json else Progress() as progress:
         summary = asyncio.run(learn_job(config, run, progress.listen))
-    page = write_report(run)
-    if as_json:
-        typer.echo(json.dumps(summary, indent=2))
-    else:
-        print_summary(summary, run)
-        console().print(f"as a page: {page}")
+        page = write_report(run)
+        if isinstance(progress, Events):
+            progress.write("finished", {"report": str(page), "summary": summary})
+            return
+    print_summary(summary, run)
+    console().print(f"as a page: {page}")
 
 
 def status(

@@ -6,10 +6,12 @@ is read here and nowhere else.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
@@ -18,53 +20,87 @@ import typer
 from alma.learning.config import RunConfig
 from alma.records import JSON, ConfigError
 
-DomainName = Annotated[
-    str | None, typer.Option("--domain", envvar="ALMA_DOMAIN", help="Domain, e.g. alfworld:households.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AsEvents = Annotated[
+    bool, typer.Option("--json", help="Print an event a line as JSON; the last one holds the summary.")
 ]
-AgentName = Annotated[
-    str | None,
-    typer.Option("--agent", envvar="ALMA_AGENT", help="Executor: reader (simulated, offline) or a plug-in."),
-]
-Seed = Annotated[int | None, typer.Option("--seed", envvar="ALMA_SEED", help="Seed of every random choice.")]
-Mode = Annotated[
-    str | None,
-    typer.Option("--mode", envvar="ALMA_MODE", help="frozen (memory fixed while deployed) or online."),
-]
-CollectSize = Annotated[
-    int | None, typer.Option("--collect-size", envvar="ALMA_COLLECT_SIZE", help="Collected episodes.")
-]
-Repeats = Annotated[
-    int | None, typer.Option("--repeats", envvar="ALMA_REPEATS", help="Episodes on each deployed level.")
-]
-StepLimit = Annotated[
-    int | None, typer.Option("--step-limit", envvar="ALMA_STEP_LIMIT", help="Steps an episode may take.")
-]
-RecallLimit = Annotated[
-    int | None,
-    typer.Option(
-        "--recall-limit", envvar="ALMA_RECALL_LIMIT", help="Characters of recall an agent is shown."
-    ),
-]
-Collections = Annotated[
-    int | None,
-    typer.Option(
-        "--collections", envvar="ALMA_COLLECTIONS", help="Independent collections of held-out tables."
-    ),
-]
-Sandbox = Annotated[str | None, typer.Option("--sandbox", envvar="ALMA_SANDBOX", help="auto or process.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")]
+
+
+def _setting(kind: Any, name: str, about: str) -> Any:
+    """An option of a search: `--name`, or ALMA_NAME in the environment; None when it is not given."""
+    variable = f"ALMA_{name.upper().replace('-', '_')}"
+    return Annotated[kind | None, typer.Option(f"--{name}", envvar=variable, help=about)]
+
+
 Workers = Annotated[
     int | None, typer.Option("--workers", envvar="ALMA_WORKERS", help="Environment processes; 0: one a core.")
 ]
-Preset = Annotated[
-    str | None, typer.Option("--preset", envvar="ALMA_PRESET", help="default, paper, smoke or demo.")
-]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", envvar="ALMA_CONFIG", help="TOML file with these options as keys.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+SEARCH: Mapping[str, Any] = {
+    "domain": _setting(str, "domain", "Domain, e.g. alfworld:households."),
+    "agent": _setting(str, "agent", "Executor: reader (simulated, offline) or a plug-in."),
+    "proposer": _setting(str, "proposer", "grammar (offline) or best-of-n (a control)."),
+    "selector": _setting(str, "selector", "rank, alma (as published), greedy or random."),
+    "steps": _setting(int, "steps", "Search steps."),
+    "children": _setting(int, "children", "Parents drawn a step, one child each."),
+    "mode": _setting(str, "mode", "frozen (memory fixed while deployed) or online."),
+    "collect_size": _setting(int, "collect-size", "Collected episodes."),
+    "deploy_size": _setting(int, "deploy-size", "Levels each candidate is scored on."),
+    "validation_size": _setting(int, "validation-size", "Fresh levels for finalists."),
+    "finalists": _setting(int, "finalists", "Designs that are validated."),
+    "repeats": _setting(int, "repeats", "Episodes on each deployed level."),
+    "held_out_size": _setting(int, "held-out-size", "Levels a test split of the final tables; 0: none."),
+    "held_out_repeats": _setting(int, "held-out-repeats", "Episodes on each test level."),
+    "collections": _setting(int, "collections", "Independent collections of held-out tables."),
+    "controls": _setting(int, "controls", "Random designs in the tables; 0: no controls."),
+    "step_limit": _setting(int, "step-limit", "Steps an episode may take."),
+    "recall_limit": _setting(int, "recall-limit", "Characters of recall an agent is shown."),
+    "seed": _setting(int, "seed", "Seed of every random choice."),
+    "concurrency": _setting(int, "concurrency", "Candidates in flight at once."),
+    "workers": Workers,
+    "budget_episodes": _setting(int, "budget-episodes", "Episodes the search may play."),
+    "budget_calls": _setting(int, "budget-calls", "Model calls the search may make."),
+    "budget_tokens": _setting(int, "budget-tokens", "Tokens the search may use."),
+    "budget_usd": _setting(float, "budget-usd", "US dollars the search may spend."),
+    "budget_minutes": _setting(float, "budget-minutes", "Minutes the search may take."),
+    "sandbox": _setting(str, "sandbox", "auto or process."),
+}
+"""The options of a search, by the name of the setting in RunConfig."""
+
+SOURCES: Mapping[str, Any] = {
+    "preset": _setting(str, "preset", "default, paper, smoke or demo."),
+    "set_": Annotated[
+        list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
+    ],
+    "config": _setting(Path, "config", "TOML file with these options as keys."),
+}
+"""Where settings come from besides flags."""
+
+
+def settings(names: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these options and SOURCES; their values reach it as the dict `given`."""
+    shared = {**names, **SOURCES}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        own = [p for name, p in inspect.signature(command).parameters.items() if name != "given"]
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            given = {name: values.pop(name) for name in shared}
+            command(given=given, **values)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [p.replace(annotation=hints[p.name], kind=keyword) for p in own]
+        parameters += [
+            inspect.Parameter(name, keyword, default=None, annotation=hint) for name, hint in shared.items()
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return decorate
+
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -100,16 +136,12 @@ STEP_PRESETS = ("paper", "smoke")
 """Presets that have step limits of their own; every domain knows them."""
 
 
-def run_config(
-    preset: str | None,
-    config_file: Path | None,
-    settings: list[str] | None,
-    defaults: Mapping[str, Any] | None = None,
-    **flags: Any,
-) -> RunConfig:
-    """The configuration that these options ask for. Raises ConfigError for any that is wrong."""
-    filed = _from_file(config_file) if config_file is not None else {}
-    preset = preset or str(filed.get("preset", "default"))
+def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> RunConfig:
+    """The configuration that the options of `settings` ask for. Raises ConfigError for any that is wrong."""
+    flags = {name: value for name, value in given.items() if name not in SOURCES}
+    file = given.get("config")
+    filed = _from_file(file) if file is not None else {}
+    preset = given.get("preset") or str(filed.get("preset", "default"))
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     values: dict[str, Any] = {**(defaults or {}), **PRESETS[preset], **filed}
@@ -119,7 +151,7 @@ def run_config(
         raise ConfigError("no domain: give one with --domain; see: alma domains list")
     if values.get("mode") not in (None, "frozen", "online"):
         raise ConfigError(f"--mode must be frozen or online, not {values['mode']!r}")
-    options = dict(values.pop("options", {})) | domain_options(str(values["domain"]), settings or [])
+    options = dict(values.pop("options", {})) | domain_options(str(values["domain"]), given.get("set_") or [])
     return RunConfig(options=options, **values)
 
 

@@ -1,87 +1,145 @@
-"""Progress of long work: a live line in a terminal, plain lines elsewhere. Everything goes to stderr."""
+"""Progress of long work: a live panel in a terminal, plain lines elsewhere, JSON lines for programs."""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
-from rich.status import Status
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from alma.cli.tally import ENDS, Tally
 
 
 class Progress:
-    """Hears the events of a job (`listen`) and shows them. Use as a context manager."""
+    """Hears the events of a job (`listen`) and shows them on stderr. Use as a context manager."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
-        self._status: Status | None = None
-        self._started = time.monotonic()
-        self._stage = "starting"
-        self._episodes = 0
-        self._candidates = 0
-        self._of = 0
-        self._base: float | None = None
-        self._best: float | None = None
-        self._shown = 0.0
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, quiet=quiet, highlight=False)
+        self._tally = Tally()
+        self._live: Live | None = None
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal:
-            self._status = self._console.status("starting")
-            self._status.start()
+        if self._console.is_terminal and not self._console.quiet:
+            self._live = Live(
+                get_renderable=self._panel, console=self._console, refresh_per_second=4, transient=True
+            )
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def listen(self, kind: str, payload: Mapping[str, Any]) -> None:
-        if kind == "episode":
-            self._episodes += 1
-        elif kind == "stage":
-            self._stage = str(payload["name"])
-            self._of = int(payload.get("candidates", self._of))
-            self._candidates = 0
-            self._say(f"[bold]{escape(self._stage)}[/bold]")
-        elif kind == "collected":
-            self._say(f"collected {payload['episodes']} episodes without memory, {payload['wins']} won")
-        elif kind == "no_memory":
-            self._base = payload["score"]
-            self._say(f"no memory scores {100 * payload['score']:.1f} %")
-        elif kind in ("evaluated", "failed", "duplicate"):
-            self._candidates += 1
-            if kind == "evaluated":
-                self._best = max(self._best or 0.0, payload["score"])
-                score = f"{100 * payload['score']:5.1f} %"
-                self._say(f"{self._count()} {score}  {payload['design']} {escape(str(payload['name']))}")
-            elif kind == "failed":
-                why = escape(str(payload["message"]))
-                self._say(f"{self._count()} failed   {payload['design']} {why}")
-        elif kind == "validated":
+        self._tally.hear(kind, payload)
+        line = self._line(kind, payload)
+        if line:
+            self._console.print(f"[dim]{self._tally.seconds:6.1f}s[/dim] {line}")
+
+    def _line(self, kind: str, payload: Mapping[str, Any]) -> str:
+        """What an event has to say as a line of its own; nothing for most."""
+        stage = self._tally.stage
+        count = f"{stage.candidates_done:3d}/{stage.candidates}"
+        if kind == "stage":
+            return f"[bold]{escape(str(payload['name']))}[/bold]"
+        if kind == "collected":
+            return f"collected {payload['episodes']} episodes without memory, {payload['wins']} won"
+        if kind == "no_memory":
+            return f"no memory scores {100 * payload['score']:.1f} %"
+        if kind == "evaluated":
             score = f"{100 * payload['score']:5.1f} %"
-            self._say(f"finalist {score}  {payload['design']} {escape(str(payload['name']))}")
-        elif kind == "entry":
-            self._say(f"  playing {payload['name']}")
-        self._refresh()
+            return f"{count} {score}  {payload['design']} {escape(str(payload['name']))}"
+        if kind == "failed":
+            return f"{count} failed   {payload['design']} {escape(str(payload['message']))}"
+        if kind == "validated":
+            score = f"{100 * payload['score']:5.1f} %"
+            return f"finalist {score}  {payload['design']} {escape(str(payload['name']))}"
+        if kind == "entry":
+            return f"  playing {payload['name']}"
+        return ""
 
-    def _count(self) -> str:
-        return f"{self._candidates:3d}/{self._of}"
-
-    def _say(self, line: str) -> None:
-        self._console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/dim] {line}")
-
-    def _refresh(self) -> None:
-        now = time.monotonic()
-        if self._status is None or now - self._shown < 0.2:
-            return
-        self._shown = now
-        rate = self._episodes / max(1e-9, now - self._started)
-        best = "" if self._best is None else f", best {100 * self._best:.1f} %"
-        base = "" if self._base is None else f" against {100 * self._base:.1f} % without memory"
-        self._status.update(
-            f"{escape(self._stage)}: {self._episodes} episodes, {rate:.0f} a second{best}{base}"
+    def _panel(self) -> RenderableType:
+        """The live part: the stage and how far it is, who is in flight, and what it all comes to."""
+        tally = self._tally
+        head = Table.grid(padding=(0, 1))
+        left = tally.seconds_left
+        head.add_row(
+            Text(tally.stage.name, style="bold"),
+            ProgressBar(total=1.0, completed=tally.stage.done(), width=24),
+            Text(_parts(tally)),
+            Text("" if left is None else f"about {_duration(left)} left in this stage", style="dim"),
         )
+        rows: list[RenderableType] = [head]
+        for (step, index), (doing, design, name) in sorted(tally.in_flight.items()):
+            rows.append(
+                Text(f"  step {step} child {index}  {doing:9} {design}  {name}", style="cyan", no_wrap=True)
+            )
+        best = "–" if tally.best is None else f"{100 * tally.best:.1f} %"
+        base = "–" if tally.base is None else f"{100 * tally.base:.1f} %"
+        rows.append(Text(f"  best {best} against {base} without memory"))
+        rate = f"{tally.episodes} episodes, {tally.rate:.0f} a second"
+        rows.append(Text(f"  {rate} · {_spend(tally)} · {_duration(tally.seconds)}", style="dim"))
+        return Group(*rows)
+
+
+class Events:
+    """Hears the events of a job and writes each as a line of JSON; episodes only as a sum every second."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._tally = Tally()
+        self._told = 0.0
+
+    def __enter__(self) -> Events:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def listen(self, kind: str, payload: Mapping[str, Any]) -> None:
+        self._tally.hear(kind, payload)
+        if kind != "episode":
+            self.write(kind, payload)
+        now = time.monotonic()
+        if now - self._told >= 1.0 or kind in ENDS:
+            self._told = now
+            self.write("progress", self._tally.as_json())
+
+    def write(self, kind: str, payload: Mapping[str, Any]) -> None:
+        line = json.dumps({"event": kind, **payload}, ensure_ascii=False)
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+def _parts(tally: Tally) -> str:
+    stage = tally.stage
+    if stage.candidates:
+        return f"{stage.candidates_done}/{stage.candidates} candidates"
+    return f"{stage.episodes_done}/{stage.episodes} episodes" if stage.episodes else ""
+
+
+def _spend(tally: Tally) -> str:
+    if not tally.calls:
+        return "no model calls"
+    return f"${tally.usd:.2f} in {tally.calls} calls, {tally.tokens} tokens"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes:02d} min" if hours else f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
+    )

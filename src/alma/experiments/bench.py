@@ -10,7 +10,7 @@ from alma.archive import open_archive
 from alma.domains.contract import Domain
 from alma.experiments.folder import SPEED, make_folder
 from alma.experiments.held_out import Entry, play_entries, summarise
-from alma.experiments.learn import Phases, collect_number, open_house, register
+from alma.experiments.house import Phases, collect_number, open_house, register
 from alma.experiments.lock import run_lock
 from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from alma.archive import open_archive
-from alma.experiments.learn import collect_number, open_house, register
+from alma.experiments.house import collect_number, open_house, register
 from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING

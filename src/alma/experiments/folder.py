@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from alma.archive import Archive
-from alma.learning.config import RunConfig
+from alma.learning.config import BUDGETS, RunConfig
 from alma.records import JSON, ConfigError
 
-SPEED = frozenset({"concurrency", "workers", "budget_episodes", "budget_minutes"})
+SPEED = frozenset({"concurrency", "workers", *(f"budget_{unit}" for unit in BUDGETS)})
 """Options that change how fast and how far a run goes, not what it does: they may differ when it goes on."""
 
 

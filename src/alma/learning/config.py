@@ -8,6 +8,9 @@ from typing import Any
 
 from alma.records import JSON, ConfigError, Mode
 
+BUDGETS = ("episodes", "calls", "tokens", "usd", "minutes")
+"""What a budget can be given in: the settings `budget_episodes`, …"""
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
@@ -42,6 +45,9 @@ class RunConfig:
     recall_limit: int = 6000
     options: Mapping[str, JSON] = field(default_factory=dict)
     budget_episodes: int | None = None
+    budget_calls: int | None = None
+    budget_tokens: int | None = None
+    budget_usd: float | None = None
     budget_minutes: float | None = None
 
     def __post_init__(self) -> None:
@@ -67,7 +73,7 @@ class RunConfig:
                 raise ConfigError(
                     f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}"
                 )
-        for name in ("step_limit", "budget_episodes", "budget_minutes"):
+        for name in ("step_limit", *(f"budget_{unit}" for unit in BUDGETS)):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"--{name.replace('_', '-')} must be above 0, not {value}")

@@ -22,6 +22,7 @@ from alma.learning.together import together
 from alma.memory import Episode, Recall, Situation
 from alma.records import (
     Budget,
+    BudgetExceeded,
     Design,
     DesignError,
     DomainError,
@@ -56,6 +57,8 @@ class Evaluator:
     seed: int
     model: Model | None = None
     on_episode: Callable[[], None] = lambda: None
+    admits: Callable[[str], bool] = lambda identity: True
+    """Which evaluations may be played, by id: a replay plays those of its record."""
 
     def score(self, evaluation: Evaluation) -> float:
         """The domain's primary number: share of solved tasks, or mean reward."""
@@ -81,6 +84,8 @@ class Evaluator:
         known = self.archive.get_evaluation(identity)
         if known is not None:
             return known
+        if not self.admits(identity):
+            raise BudgetExceeded("the record holds no such evaluation")
         cost = len(levels) * protocol.repeats
         self.budget.charge("episodes", cost)
         started = time.monotonic()

@@ -86,6 +86,7 @@ class Search:
                     continue
                 await self._step(step, held)
                 archive.add_event("step_finished", {"step": step})
+                self.listen("step", {"step": step, "of": self.steps})
         except BudgetExceeded as reached:
             return str(reached)
         return "all steps done"
@@ -127,7 +128,7 @@ class Search:
                     raise end
             tries = [one for one in entered if one.failure is not None]
             for one in tries:
-                self._fail(one, final=attempt == REPAIRS)
+                self._fail(step, one, final=attempt == REPAIRS)
             if attempt < REPAIRS:
                 tries = await together(self._repair(one) for one in tries)
 
@@ -192,7 +193,7 @@ class Search:
         if row is None or (row.created_step, row.index) == (step, one.index):
             one.failure = one.failure or (row.failure if row else None)
             return True
-        self.listen("duplicate", {"design": one.design.id, "step": step, "index": one.index})
+        self.listen("duplicate", one.told(step))
         return False
 
     async def _judge(self, step: int, one: _Try, slots: asyncio.Semaphore) -> BudgetExceeded | None:
@@ -201,40 +202,34 @@ class Search:
             if one.failure is not None:
                 return None
             try:
-                payload = {"design": one.design.id, "name": one.design.name, "step": step, "index": one.index}
-                self.listen("verify", payload)
+                self.listen("verify", one.told(step))
                 one.failure = await verify(
                     self.evaluator, one.design, self.protocol, self.collection, self.levels
-                ) or await self._evaluate(one.design, step, one.index)
+                ) or await self._evaluate(step, one)
             except BudgetExceeded as reached:
                 return reached
         return None
 
-    def _fail(self, one: _Try, *, final: bool) -> None:
+    def _fail(self, step: int, one: _Try, *, final: bool) -> None:
         assert one.failure is not None
         self.evaluator.archive.record_failure(one.design.id, one.failure)
-        self.listen(
-            "failed" if final else "repair",
-            {"design": one.design.id, "call": one.failure.call, "message": one.failure.message},
-        )
+        told = {**one.told(step), "call": one.failure.call, "message": one.failure.message}
+        self.listen("failed" if final else "repair", told)
 
     async def _repair(self, one: _Try) -> _Try:
         assert one.failure is not None
         mended = await self.proposer.repair(one.proposal, one.failure, one.inspiration)
         return _Try(one.index, one.inspiration, mended)
 
-    async def _evaluate(self, design: Design, step: int, index: int) -> Failure | None:
+    async def _evaluate(self, step: int, one: _Try) -> Failure | None:
+        self.listen("evaluate", one.told(step))
         try:
             evaluation = await self.evaluator.evaluate(
-                design, "search", self.protocol, self.collection, self.levels
+                one.design, "search", self.protocol, self.collection, self.levels
             )
         except DesignError as error:
             return Failure(error.call, str(error), error.trace)
-        score = self.evaluator.score(evaluation)
-        self.listen(
-            "evaluated",
-            {"design": design.id, "name": design.name, "step": step, "index": index, "score": score},
-        )
+        self.listen("evaluated", {**one.told(step), "score": self.evaluator.score(evaluation)})
         return None
 
 
@@ -271,6 +266,10 @@ class _Try:
     proposal: Proposal
     design: Design = NOTHING
     failure: Failure | None = None
+
+    def told(self, step: int) -> dict[str, Any]:
+        """How events name this candidate."""
+        return {"design": self.design.id, "name": self.design.name, "step": step, "index": self.index}
 
 
 def _designed(proposal: Proposal) -> tuple[Design, Failure | None]:

@@ -1,0 +1,56 @@
+"""What an earlier run did, as a replay needs it: how much it played, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from alma.archive import Happening, SqlArchive, history, open_archive
+from alma.learning.budget import RunBudget
+from alma.records import ConfigError
+
+T = TypeVar("T")
+
+PARTS = ("search", "control", "held_out")
+"""What one database holds of a run: its search, the best-of-n control, and the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run's folder, read only."""
+
+    run: Path
+
+    def budget(self, part: str) -> RunBudget:
+        """As many candidates as that search began."""
+        proposals = self._read(part, lambda archive: archive.proposals())
+        return RunBudget({"candidates": len({(one.step, one.index) for one in proposals})})
+
+    def admits(self, part: str) -> Callable[[str], bool]:
+        """Whether an evaluation of that id was finished."""
+        evaluations = self._read(part, lambda archive: archive.evaluations())
+        return frozenset(evaluation.id for evaluation in evaluations).__contains__
+
+    def history(self) -> list[Happening]:
+        """All that happened, part by part."""
+        return [happening for part in PARTS for happening in self._read(part, history)]
+
+    def hash(self) -> str:
+        """The archive hash of the search."""
+        with self._open("search") as archive:
+            return archive.archive_hash()
+
+    def _read(self, part: str, what: Callable[[SqlArchive], list[T]]) -> list[T]:
+        """Nothing of a part that the run never reached."""
+        try:
+            with self._open(part) as archive:
+                return what(archive)
+        except ConfigError:
+            if part == "search":
+                raise
+            return []
+
+    def _open(self, part: str) -> SqlArchive:
+        return open_archive(self.run / "archive.db", part, create=False, read_only=True)
