@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from alma.archive import DesignRow, SqlArchive, open_archive
+from alma.archive import DesignRow, SqlArchive, episode_frame, open_archive
 from alma.cli.options import AsJson
 from alma.cli.tables import console, print_code
+from alma.experiments.record import PARTS
 from alma.records import ConfigError
 
 app = typer.Typer(help="Look into a run's archive.", no_args_is_help=True, rich_markup_mode=None)
@@ -128,6 +130,43 @@ def tree(run: Run) -> None:
         above = next((branches[parent] for parent in row.parents if parent in branches), root)
         branches[row.id] = above.add(f"{_score(row.search_score):>5} % {row.id} {escape(row.name)}")
     console().print(root)
+
+
+@app.command()
+def episodes(
+    run: Run,
+    design: Annotated[str, typer.Argument(help="Id, or its beginning; no_memory; all when left out.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List recorded episodes with the names that `alma domains play --replay RUN:EPISODE` takes.
+
+    Example: alma archive episodes runs/demo 3f2a
+    """
+    rows: list[dict[str, Any]] = []
+    for part in PARTS:
+        with suppress(ConfigError), open_run(run, part) as archive:
+            rows += episode_frame(archive)
+    rows = [row for row in rows if row["design_id"].startswith(design)]
+    if not rows:
+        raise ConfigError(f"no episodes of {design or 'any design'} in {run}; see: alma archive list {run}")
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    grid = Table(box=None, pad_edge=False)
+    for heading in ("episode", "design", "stage", "level", "repeat", "reward", "steps", "fault"):
+        grid.add_column(heading, no_wrap=True, justify="right" if heading in ("reward", "steps") else "left")
+    for row in rows:
+        grid.add_row(
+            f"{row['evaluation_id'][:12]}/{row['place']}",
+            escape(row["design_id"]),
+            row["stage"],
+            escape(row["level_key"]),
+            str(row["repeat"]),
+            "–" if row["reward"] is None else f"{row['reward']:.2f}",
+            str(row["steps"]),
+            row["fault"] or "",
+        )
+    console().print(grid)
 
 
 def _score(value: float | None) -> str:

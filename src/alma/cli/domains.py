@@ -1,14 +1,17 @@
-"""`alma domains`: what can be played."""
+"""`alma domains`: what can be played, and playing it."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from alma.cli import options
+from alma.cli.play import play_by_hand, show_trajectory
 from alma.cli.tables import console
 from alma.experiments import plug_ins
 from alma.records import SPLITS, ConfigError
@@ -46,3 +49,36 @@ def list_(as_json: options.AsJson = False) -> None:
     for row in rows:
         if row["missing"]:
             console().print(f"{row['name']}: {escape(str(row['missing']))}", soft_wrap=True)
+
+
+@app.command()
+def play(
+    domain: Annotated[str, typer.Argument(help="Domain, e.g. alfworld:households.")] = "",
+    task: Annotated[str, typer.Argument(help="Id of a task, or its number in the split.")] = "0",
+    split: Annotated[str, typer.Option("--split", help="Split that the task is in.")] = "train",
+    level_seed: Annotated[int, typer.Option("--level-seed", help="Which level of the task.")] = 0,
+    step_limit: Annotated[int | None, typer.Option("--step-limit", help="Steps you may take.")] = None,
+    set_: options.Set = None,
+    replay: Annotated[
+        str,
+        typer.Option("--replay", help="Watch RUN:EPISODE; see: alma archive episodes."),
+    ] = "",
+    delay: Annotated[float, typer.Option("--delay", help="Seconds between the steps of a replay.")] = 0.0,
+) -> None:
+    """Play a task in the terminal, or watch an episode that a run recorded.
+
+    Example: alma domains play alfworld:households 3
+    """
+    if replay:
+        run, colon, episode = replay.rpartition(":")
+        if not colon:
+            raise ConfigError(f"--replay {replay}: write it as RUN:EPISODE; see: alma archive episodes RUN")
+        show_trajectory(plug_ins.episode(Path(run), episode), delay, console())
+        return
+    if not domain:
+        raise ConfigError("no domain: name one; see: alma domains list")
+    if split not in SPLITS:
+        raise ConfigError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    built = plug_ins.domain(domain, options.domain_options(domain, set_ or []))
+    level = plug_ins.level(built, split, task, level_seed)
+    play_by_hand(built, level, step_limit or built.step_limit("default"), console())

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from alma import __version__
-from alma.cli import archive, designs, doctor, domains, evaluate, learn
+from alma.cli import archive, designs, doctor, domains, evaluate, learn, runs
 from alma.records import AlmaError, BudgetExceeded, ConfigError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 learn.add(app)
+runs.add(app)
 evaluate.add(app)
 doctor.add(app)
 app.add_typer(archive.app, name="archive")

@@ -67,11 +67,12 @@ SEARCH: Mapping[str, Any] = {
 }
 """The options of a search, by the name of the setting in RunConfig."""
 
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
+]
 SOURCES: Mapping[str, Any] = {
     "preset": _setting(str, "preset", "default, paper, smoke or demo."),
-    "set_": Annotated[
-        list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
-    ],
+    "set_": Set,
     "config": _setting(Path, "config", "TOML file with these options as keys."),
 }
 """Where settings come from besides flags."""

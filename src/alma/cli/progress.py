@@ -51,6 +51,8 @@ class Progress:
         """What an event has to say as a line of its own; nothing for most."""
         stage = self._tally.stage
         count = f"{stage.candidates_done:3d}/{stage.candidates}"
+        if kind == "search":
+            return f"[bold]search {payload['number']} of {payload['of']}: seed {payload['seed']}[/bold]"
         if kind == "stage":
             return f"[bold]{escape(str(payload['name']))}[/bold]"
         if kind == "collected":

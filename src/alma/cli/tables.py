@@ -62,6 +62,45 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
     out.print(f"\nall numbers: {run / 'summary.json'}; sandbox: {summary['sandbox']}")
 
 
+def print_study(summary: Mapping[str, Any], folder: Path) -> None:
+    """A study's searches, and its tables across them."""
+    out = console()
+    generated = " (generated games)" if summary["generated"] else ""
+    out.print(f"\n{summary['domain']}{generated}, played by the {executor(summary)}")
+    out.print(f"{len(summary['searches'])} of {summary['of']} searches, one a seed")
+    grid = Table(box=None, pad_edge=False)
+    for heading in ("seed", "search %", "validation %", "gap", "episodes", "learned design"):
+        grid.add_column(heading, justify="left" if heading == "learned design" else "right", no_wrap=True)
+    for row in summary["searches"]:
+        learned = row["learned"]
+        cells = ["–", "–", "–", str(row["episodes"]), "none"]
+        if learned is not None:
+            scores = [_percent(learned[key]) for key in ("search_score", "validation_score")]
+            name = f"{learned['id']} {escape(learned['name'])}"
+            cells = [*scores, f"{100 * learned['gap']:+.1f}", str(row["episodes"]), name]
+        grid.add_row(str(row["seed"]), *cells)
+    out.print(grid)
+    for table in summary["tables"]:
+        out.print(f"\n[bold]held-out {table['split'].replace('_', ' ')}[/bold], mean over searches in %")
+        grid = Table(box=None, pad_edge=False)
+        grid.add_column("design", no_wrap=True)
+        for heading in (table["primary"], "95 % across searches", "learned minus it", "p", "p < 0.05 in"):
+            grid.add_column(heading, justify="right", no_wrap=True)
+        leads = {c["b"]: c for c in table["comparisons"]}
+        for row in table["designs"]:
+            cells = [escape(LABELS.get(row["name"], row["name"])), _percent(row["mean"]), _mean_span(row)]
+            if (lead := leads.get(row["name"])) is not None:
+                share = f"{lead['significant']} of {lead['n']}"
+                cells += [f"{100 * lead['mean']:+.1f} {_mean_span(lead)}", _p(lead["p"]), share]
+            grid.add_row(*cells)
+        out.print(grid)
+    out.print(f"\nall numbers: {folder / 'summary.json'}; sandbox: {summary['sandbox']}")
+
+
+def _mean_span(row: Mapping[str, Any]) -> str:
+    return "" if row["ci95"] is None else _span(row["ci95"])
+
+
 def print_table(table: Mapping[str, Any], out: Console) -> None:
     protocol = table["protocol"]
     out.print(

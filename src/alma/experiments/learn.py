@@ -101,6 +101,7 @@ async def learn(
                 summary["tables"] = await held_out(
                     stack, run, house, phases, found[0], controls, collection, listen, record
                 )
+            summary["finished"] = True
             archive.finish_run("finished", summary)
             write_summary(run, summary)
     return summary

@@ -7,17 +7,27 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from alma import baselines
 from alma.agents.contract import Agent
 from alma.agents.reader import Reader
 from alma.archive import open_archive
 from alma.domains.contract import Domain
+from alma.experiments.record import PARTS
 from alma.learning.evaluate import NOTHING
 from alma.proposers.contract import Proposer
 from alma.proposers.grammar.proposer import GrammarProposer
-from alma.records import JSON, AlmaError, ConfigError, Design, DesignError
+from alma.records import (
+    JSON,
+    AlmaError,
+    ConfigError,
+    Design,
+    DesignError,
+    EpisodeRecord,
+    Level,
+    Split,
+)
 from alma.sandbox.contract import Sandbox, Services
 from alma.sandbox.process import NoServices, ProcessSandbox
 from alma.selectors import SELECTORS, Selector
@@ -140,6 +150,46 @@ def _from_run(run: Path, design_id: str) -> Design:
         if matches:
             return matches[0].design
     raise ConfigError(f"no design {design_id} in {run}; see: alma archive list {run}")
+
+
+def level(domain: Domain, split: str, task: str, level_seed: int) -> Level:
+    """A level by its task's id, or by the task's number in the split. Raises ConfigError for none."""
+    tasks = domain.tasks(cast(Split, split))
+    if not tasks:
+        raise ConfigError(f"{domain.name} has no tasks in split {split}")
+    chosen = next((one for one in tasks if one.id == task), None)
+    if chosen is None and task.isdecimal() and int(task) < len(tasks):
+        chosen = tasks[int(task)]
+    if chosen is None:
+        raise ConfigError(
+            f"{domain.name} has no task {task!r} in split {split}: give an id like {tasks[0].id}, "
+            f"or a number from 0 to {len(tasks) - 1}"
+        )
+    return Level(chosen, level_seed)
+
+
+def episode(run: Path, name: str) -> EpisodeRecord:
+    """A recorded episode, `EVALUATION/NUMBER`, with its trajectory; the evaluation may be abbreviated."""
+    evaluation_id, _, number = name.partition("/")
+    if not (run / "archive.db").is_file():
+        raise ConfigError(f"{run} holds no run (no archive.db in it)")
+    for part in PARTS:
+        try:
+            with open_archive(run / "archive.db", part, create=False, read_only=True) as archive:
+                ids = [one.id for one in archive.evaluations() if one.id.startswith(evaluation_id)]
+                found = archive.get_evaluation(ids[0], trajectories=True) if len(ids) == 1 else None
+        except ConfigError:
+            continue
+        if len(ids) > 1:
+            raise ConfigError(
+                f"{len(ids)} evaluations of {run} begin with {evaluation_id}; give more of its id"
+            )
+        if found is not None:
+            if not number.isdecimal() or int(number) >= len(found.episodes):
+                last = len(found.episodes) - 1
+                raise ConfigError(f"{name}: give a number from 0 to {last} after the slash")
+            return found.episodes[int(number)]
+    raise ConfigError(f"no evaluation {evaluation_id} in {run}; see: alma archive episodes {run}")
 
 
 def worker_count(asked: int) -> int:

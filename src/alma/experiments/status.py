@@ -7,6 +7,7 @@ from typing import Any
 
 from alma.archive import open_archive
 from alma.experiments.lock import owner
+from alma.experiments.study import finished, read_study
 from alma.records import ConfigError
 
 
@@ -19,7 +20,8 @@ def run_status(run: Path) -> dict[str, Any]:
         rows = archive.designs()
         nothing = archive.no_memory()
         episodes = sum(len(evaluation.episodes) for evaluation in archive.evaluations())
-        finished = len(archive.events("step_finished"))
+        steps = len(archive.events("step_finished"))
+        found = archive.archive_hash()
     holder = owner(run)
     scored = [row for row in rows if row.search_score is not None]
     best = max(scored, key=lambda row: row.search_score or 0.0, default=None)
@@ -27,11 +29,26 @@ def run_status(run: Path) -> dict[str, Any]:
     return {
         "state": f"running ({holder})" if holder else state,
         "domain": about.config["domain"],
-        "steps": f"{finished} of {about.config['steps']}",
+        "steps": f"{steps} of {about.config['steps']}",
         "designs": len(rows),
         "failed": sum(row.status == "failed" for row in rows),
         "episodes": episodes,
         "no_memory": None if nothing is None else round(nothing.success, 4),
         "best_search_score": None if best is None else best.search_score,
+        "archive_hash": found,
         "best_design": None if best is None else f"{best.id} {best.name}",
+    }
+
+
+def study_status(folder: Path) -> dict[str, Any]:
+    """Facts of a study: how many of its searches have ended, and where the others are."""
+    _, seeds = read_study(folder)
+    holder = owner(folder)
+    done = [seed for seed in seeds if finished(folder / f"seed-{seed}") is not None]
+    state = "finished" if len(done) == len(seeds) else f"stopped; go on with: alma resume {folder}"
+    return {
+        "state": f"running ({holder})" if holder else state,
+        "searches": f"{len(done)} of {len(seeds)}",
+        "finished": ", ".join(f"seed {seed}" for seed in done) or "none",
+        "waiting": ", ".join(f"seed {seed}" for seed in seeds if seed not in done) or "none",
     }

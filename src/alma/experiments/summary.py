@@ -37,7 +37,9 @@ def summarise_search(
     nothing = archive.no_memory()
     return {
         "schema_version": SCHEMA_VERSION,
+        "kind": "search",
         "run": run.name,
+        "finished": False,
         "seed": config.seed,
         "domain": config.domain,
         "generated": house.domain.generated,

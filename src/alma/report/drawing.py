@@ -1,10 +1,14 @@
-"""The learning curve as SVG text. Colours are CSS classes of the page, so that it follows light and dark."""
+"""The learning curve, and a study's differences, as SVG text.
+
+Colours are CSS classes of the page, so that both follow light and dark.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from alma.report.facts import Point
 
@@ -53,6 +57,58 @@ def learning_curve(points: Sequence[Point], base: tuple[float, float, float] | N
     steps = " ".join(f"{x(p.number):.1f},{y(p.best):.1f}" for p in points)
     parts.append(f'<polyline class="best" points="{steps}"/>')
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">candidates, in order</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def leads(comparisons: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
+    """A row for each design: the learned one's lead over it in each search, the mean and its interval."""
+    values: list[float] = [v for c in comparisons for v in (*c["differences"].values(), *(c["ci95"] or ()))]
+    if not values:
+        return ""
+    low: float = min(0.0, math.floor(min(values) * 10) / 10)
+    high: float = max(0.1, math.ceil(max(values) * 10) / 10)
+    height, left = 44 * len(comparisons) + BOTTOM, 200
+
+    def x(value: float) -> float:
+        return left + (value - low) / (high - low) * (WIDTH - RIGHT - left)
+
+    def dot(kind: str, value: float, y: float, label: str) -> str:
+        title = f"<title>{escape(label)}</title>"
+        return f'<circle class="{kind}" cx="{x(value):.1f}" cy="{y}" r="4">{title}</circle>'
+
+    told = "; ".join(
+        f"{labels.get(c['b'], c['b'])}: mean {100 * c['mean']:+.1f} points in {c['n']} searches"
+        for c in comparisons
+    )
+    parts = [
+        f'<svg class="curve" viewBox="0 0 {WIDTH} {height}" role="img">',
+        f"<title>Learned design minus each other: {escape(told)}</title>",
+    ]
+    for tenth in range(round(low * 10), round(high * 10) + 1):
+        place = x(tenth / 10)
+        kind = "zero" if tenth == 0 else "grid"
+        parts.append(
+            f'<line class="{kind}" x1="{place:.1f}" x2="{place:.1f}" y1="4" y2="{height - BOTTOM}"/>'
+        )
+        parts.append(
+            f'<text x="{place:.1f}" y="{height - BOTTOM + 16}" text-anchor="middle">{tenth * 10:+d}</text>'
+        )
+    for number, c in enumerate(comparisons):
+        y = 44 * number + 24
+        name = escape(labels.get(c["b"], c["b"]))
+        parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{name}</text>')
+        for seed, value in c["differences"].items():
+            parts.append(dot("candidate", value, y - 8, f"seed {seed}: {100 * value:+.1f}"))
+        if c["ci95"]:
+            ends = [x(end) for end in c["ci95"]]
+            parts.append(
+                f'<line class="mean" x1="{ends[0]:.1f}" x2="{ends[1]:.1f}" y1="{y + 8}" y2="{y + 8}"/>'
+            )
+        parts.append(dot("mean-dot", c["mean"], y + 8, f"mean {100 * c['mean']:+.1f}"))
+    middle = (left + WIDTH - RIGHT) / 2
+    parts.append(
+        f'<text x="{middle}" y="{height - 6}" text-anchor="middle">learned design minus it, in points</text>'
+    )
     return "".join([*parts, "</svg>"])
 
 

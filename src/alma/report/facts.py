@@ -59,14 +59,19 @@ class Facts:
     pair: Pair | None
 
 
-def gather(run: Path) -> Facts:
-    """Read a run's folder. Raises ConfigError when it holds no finished search."""
+def read_summary(run: Path) -> dict[str, Any]:
+    """A run's or a study's `summary.json`. Raises ConfigError when there is none that can be read."""
     try:
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        return summary
     except OSError:
         raise ConfigError(f"{run} has no summary.json yet; go on with it: alma resume {run}") from None
     except ValueError as error:
         raise ConfigError(f"{run / 'summary.json'} is damaged: {error}") from error
+
+
+def gather(run: Path, summary: Mapping[str, Any]) -> Facts:
+    """Read the archive of a search that has a summary. Raises ConfigError when it can't be read."""
     with open_archive(run / "archive.db", "search", create=False, read_only=True) as archive:
         rows = archive.designs()
         seed = archive.run().seed

@@ -1,15 +1,16 @@
-"""Writes `report.html`: a Jinja template with everything escaped, filled with a run's facts."""
+"""Writes `report.html`: a Jinja template with everything escaped, filled with a run's or a study's facts."""
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from alma.report.drawing import learning_curve
-from alma.report.facts import gather
+from alma.report.drawing import leads, learning_curve
+from alma.report.facts import Facts, gather, read_summary
 
 LABELS = {
     "no_memory": "no memory",
@@ -21,29 +22,47 @@ LABELS = {
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
-    """Write the page of a run (to `RUN/report.html` by default) and return where it is.
+    """Write the page of a run or a study (to `RUN/report.html` by default) and return where it is.
 
-    Raises ConfigError when the run's search hasn't finished.
+    Raises ConfigError when there is nothing to show yet.
     """
-    facts = gather(run)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent, "span": span, "p": p_value}
-    template = environment.from_string(
-        resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    )
-    text = template.render(
-        f=facts,
-        labels=LABELS,
-        # Not escaped again: the drawing escapes every name that it takes in.
-        curve=Markup(learning_curve(facts.curve, facts.base)),
-    )
+    summary = read_summary(run)
+    if summary.get("kind") == "study":
+        text = _study(summary)
+    else:
+        text = _search(gather(run, summary))
     path = out or run / "report.html"
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
     return path
+
+
+def _search(facts: Facts) -> str:
+    # Not escaped again: a drawing escapes every name that it takes in.
+    curve = Markup(learning_curve(facts.curve, facts.base))
+    return _template("search.html.jinja").render(
+        name=facts.summary["run"], f=facts, labels=LABELS, curve=curve
+    )
+
+
+def _study(summary: Mapping[str, Any]) -> str:
+    drawings = {table["split"]: Markup(leads(table["comparisons"], LABELS)) for table in summary["tables"]}
+    return _template("study.html.jinja").render(
+        name=summary["run"], s=summary, labels=LABELS, drawings=drawings
+    )
+
+
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "span": span, "p": p_value}
+    return environment.get_template(name)
 
 
 def percent(value: float | None) -> str:

@@ -10,14 +10,17 @@ from alma.stats.corrections import holm
 from alma.stats.intervals import METHODS, Interval, Method, cluster_interval
 from alma.stats.power import detectable_difference, levels_needed
 from alma.stats.proportion import wilson
+from alma.stats.repetitions import Across, across
 from alma.stats.signflip import sign_flip_p
 
 __all__ = [
     "METHODS",
+    "Across",
     "Cells",
     "Comparison",
     "Interval",
     "Method",
+    "across",
     "cluster_interval",
     "detectable_difference",
     "holm",
