@@ -82,6 +82,24 @@ BAD = {
     f"learn {' '.join(SMALL)} --run a-file": "a-file is a file",
     f"learn {' '.join(SMALL)} --run a-file/deeper": "is a file",
     f"learn {' '.join(SMALL)} --run other --fresh": "holds no run, so it is left alone",
+    "learn --domain toy --budget-usd 0": "--budget-usd must be above 0",
+    "learn --domain toy --execution-model gpt": "unknown model 'gpt'; plug-ins: toy",
+    "study --domain toy --seeds 3-1": "--seeds must be like 0-4 or 0,3,7",
+    "study --domain toy --seeds ten": "--seeds must be like 0-4 or 0,3,7",
+    "study --domain toy --seeds 1,1-2": "names a seed twice",
+    f"study {' '.join(SMALL)} --seeds 1 --run a-file": "a-file is a file",
+    "resume other": "holds no run",
+    "replay other": "holds no run",
+    "status other": "holds no run",
+    "report other": "has no summary.json yet",
+    "domains play": "no domain: name one",
+    "domains play chess": "unknown domain 'chess'",
+    "domains play toy 9999": "toy has no task '9999' in split train",
+    "domains play toy --split west": "unknown split 'west'",
+    "domains play toy --set habit=0": "write it as toy.NAME=VALUE",
+    "domains play --replay other": "write it as RUN:EPISODE",
+    "domains play --replay other:1/2": "holds no run",
+    "archive episodes other": "no episodes of any design in other",
     "eval": "Missing argument",
     "eval broken.py --domain toy": "broken.py is not valid Python: line 1",
     "eval missing.py --domain toy": "can't read missing.py",
@@ -159,7 +177,7 @@ def test_the_folder_of_another_run_is_refused(tmp_path, capsys):
 def config_of(arguments, environment=None, monkeypatch=None):
     """The configuration that `alma learn` would run with."""
     seen = []
-    monkeypatch.setattr("alma.cli.learn._learn", lambda config, *rest: seen.append(config), raising=False)
+    monkeypatch.setattr("alma.cli.learn.run_search", lambda config, *rest: seen.append(config), raising=False)
     for name, value in (environment or {}).items():
         monkeypatch.setenv(name, value)
     assert run(["learn", *arguments]) == 0
@@ -199,5 +217,5 @@ def test_the_config_of_a_run_asks_for_the_same_run(tmp_path, monkeypatch, capsys
 
 def test_run_config_refuses_what_a_program_gets_wrong():
     with pytest.raises(ConfigError, match="no domain"):
-        options.run_config(None, None, None)
+        options.run_config({})
     assert app.registered_commands

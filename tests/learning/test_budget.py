@@ -62,3 +62,23 @@ def test_without_limits_everything_is_allowed():
     budget = RunBudget({})
     budget.charge("episodes", 1e12)
     assert budget.remaining("episodes") is None
+
+
+def test_a_share_can_be_kept_for_later():
+    budget = RunBudget({"usd": 10, "episodes": 10})
+    budget.hold_back(0.4, ["usd", "calls"])
+    assert (budget.remaining("usd"), budget.remaining("episodes")) == (6, 10)
+    budget.charge("usd", 6)
+    with pytest.raises(BudgetExceeded, match="6 spent, 4 kept for what comes after"):
+        budget.charge("usd", 1)
+    budget.hold_back(0.0, ["usd"])
+    budget.charge("usd", 4)
+    assert budget.remaining("usd") == 0
+
+
+def test_what_is_truly_spent_is_booked_past_a_limit_too():
+    budget = RunBudget({"usd": 1})
+    budget.book("usd", 1.5)
+    assert budget.remaining("usd") == -0.5
+    with pytest.raises(BudgetExceeded):
+        budget.charge("usd", 0.01)

@@ -24,7 +24,7 @@ from alma.records import (
     Trajectory,
 )
 from alma.report import write_report
-from alma.report.facts import gather
+from alma.report.facts import gather, read_summary
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -128,7 +128,7 @@ def test_it_says_that_the_executor_is_simulated_and_the_games_are_generated(run)
 
 
 def test_the_curve_is_the_best_so_far_and_the_tree_the_descent(run):
-    facts = gather(run)
+    facts = gather(run, read_summary(run))
     assert [round(point.best, 3) for point in facts.curve] == [0.375, 0.75]
     assert all(point.low <= point.best <= point.high for point in facts.curve)
     (root,) = facts.tree
@@ -138,7 +138,7 @@ def test_the_curve_is_the_best_so_far_and_the_tree_the_descent(run):
 
 
 def test_the_level_shown_is_one_that_only_memory_solved(run):
-    pair = gather(run).pair
+    pair = gather(run, read_summary(run)).pair
     assert pair.with_memory.success
     assert not pair.without.success
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
+from alma.models.contract import Model
 from alma.records import Observation, Step
 
 
@@ -20,12 +21,6 @@ class Recalled(Protocol):
     async def on_step(self, steps: tuple[Step, ...]) -> str | None:
         """Fresh text before the next action, or None where the earlier text stands."""
         ...
-
-
-class Model(Protocol):
-    """A language model as an executor calls it (the reader needs none)."""
-
-    async def complete(self, messages: list[dict[str, str]], *, key: str) -> str: ...
 
 
 class Agent(Protocol):

@@ -45,14 +45,19 @@ class SqlLedger:
         """The call cost nothing (never sent, or refused). Raises ValueError when it isn't open."""
         self._close(call_id, state="released")
 
-    def recorded(self, key: str) -> str | None:
-        """The answer of the first settled call under `key`, for resume and replay."""
+    def recorded(self, key: str) -> tuple[str, Usage] | None:
+        """Answer and cost of the first settled call under `key`, for resume and replay."""
         here = (Call.run_id == self.run_id, Call.key == key, Call.state == "settled")
+        columns = [getattr(Call, name) for name in _FIELDS]
         with self.database.read() as connection:
-            body = connection.execute(
-                select(Call.answer).where(*here).order_by(Call.number).limit(1)
-            ).scalar()
-        return None if body is None else zlib.decompress(body).decode("utf-8", "surrogatepass")
+            row = connection.execute(
+                select(Call.answer, *columns).where(*here).order_by(Call.number).limit(1)
+            ).first()
+        if row is None:
+            return None
+        answer, *numbers = row
+        usage = Usage(**dict(zip(_FIELDS, numbers, strict=True)))
+        return zlib.decompress(answer).decode("utf-8", "surrogatepass"), usage
 
     def book_lost(self) -> int:
         """Book calls that a crash left open as lost at worst-case price; returns how many.

@@ -33,6 +33,7 @@ SETTINGS = {
     for name in (
         "domain",
         "agent",
+        "execution_model",
         "mode",
         "collect_size",
         "repeats",

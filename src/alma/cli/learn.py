@@ -113,6 +113,6 @@ def _prepare(run: Path, fresh: bool) -> None:
         holder = owner(run)
         if holder is not None:
             raise ConfigError(f"{run} is in use by {holder}; wait for it or stop it")
-        if any(run.iterdir()) and any((run / name).exists() for name in ("archive.db", FILE)):
+        if any(run.iterdir()) and not any((run / name).exists() for name in ("archive.db", FILE)):
             raise ConfigError(f"--fresh: {run} is not empty and holds no run, so it is left alone")
         shutil.rmtree(run)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
+from alma.experiments.folder import SPEED
 from alma.learning.config import RunConfig
 from alma.records import JSON, ConfigError
 
@@ -39,6 +40,7 @@ Workers = Annotated[
 SEARCH: Mapping[str, Any] = {
     "domain": _setting(str, "domain", "Domain, e.g. alfworld:households."),
     "agent": _setting(str, "agent", "Executor: reader (simulated, offline) or a plug-in."),
+    "execution_model": _setting(str, "execution-model", "The executor's language model, by plug-in."),
     "proposer": _setting(str, "proposer", "grammar (offline) or best-of-n (a control)."),
     "selector": _setting(str, "selector", "rank, alma (as published), greedy or random."),
     "steps": _setting(int, "steps", "Search steps."),
@@ -70,6 +72,9 @@ SEARCH: Mapping[str, Any] = {
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
 ]
+PACE: Mapping[str, Any] = {name: hint for name, hint in SEARCH.items() if name in SPEED}
+"""Options that may differ when a run goes on."""
+
 SOURCES: Mapping[str, Any] = {
     "preset": _setting(str, "preset", "default, paper, smoke or demo."),
     "set_": Set,
@@ -78,9 +83,11 @@ SOURCES: Mapping[str, Any] = {
 """Where settings come from besides flags."""
 
 
-def settings(names: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command these options and SOURCES; their values reach it as the dict `given`."""
-    shared = {**names, **SOURCES}
+def settings(
+    names: Mapping[str, Any], sources: Mapping[str, Any] = SOURCES
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these options and sources; their values reach it as the dict `given`."""
+    shared = {**names, **sources}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(command, include_extras=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -31,9 +32,10 @@ def add(app: typer.Typer) -> None:
     app.command("report")(report)
 
 
+@options.settings(options.PACE, sources={})
 def resume(
+    given: dict[str, Any],
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
-    workers: options.Workers = None,
     as_json: options.AsEvents = False,
 ) -> None:
     """Go on with a run or study that was stopped or killed; what is finished is not done again.
@@ -42,10 +44,10 @@ def resume(
     """
     if (run / FILE).is_file():
         settings, seeds = read_study(run)
-        settings |= {} if workers is None else {"workers": workers}
+        settings |= {name: value for name, value in given.items() if value is not None}
         run_study(RunConfig(**settings), seeds, run, as_json)
     else:
-        run_search(_config_of(run, workers), run, as_json)
+        run_search(_config_of(run, given), run, as_json)
 
 
 def replay(
@@ -60,7 +62,7 @@ def replay(
 
     Example: alma replay runs/demo
     """
-    config = _config_of(run, workers)
+    config = _config_of(run, {"workers": workers})
     with (
         tempfile.TemporaryDirectory(prefix="alma-replay-") as scratch,
         Progress(quiet=as_json) as progress,
@@ -106,8 +108,8 @@ def status(
         console().print(f"{name.replace('_', ' '):18} {escape(str(value))}")
 
 
-def _config_of(run: Path, workers: int | None) -> RunConfig:
+def _config_of(run: Path, given: Mapping[str, Any]) -> RunConfig:
     """What the run in this folder was asked to do."""
     if not (run / "config.toml").is_file():
         raise ConfigError(f"{run} holds no run (no config.toml in it)")
-    return options.run_config({"config": run / "config.toml", "workers": workers})
+    return options.run_config({**given, "config": run / "config.toml"})

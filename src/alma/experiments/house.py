@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from alma.agents.contract import Agent
-from alma.archive import Archive
+from alma.archive import Archive, SqlArchive
 from alma.domains.contract import Domain
 from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
@@ -19,6 +19,7 @@ from alma.learning.collect import Collection, collect
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.search import Listener
+from alma.models.contract import PAID, Provider, Recorded
 from alma.records import ConfigError, Design, Level, Phase, Proposal, Protocol, derive_seed
 from alma.sandbox.contract import Limits, Sandbox
 
@@ -33,6 +34,9 @@ class House:
     pool: EnvironmentPool
     sandbox: Sandbox
     step_limit: int
+    provider: Provider | None
+    paid: RunBudget
+    """Calls, tokens and dollars of the whole job, over all its parts."""
 
     def protocol(self, collect: Phase, deploy: Phase, *, repeats: int) -> Protocol:
         """The protocol of one phase; the domain's own options, so that no path gets into an identity."""
@@ -49,7 +53,21 @@ class House:
             options=dict(self.domain.options),
         )
 
-    def evaluator(self, archive: Archive, budget: RunBudget, listen: Listener) -> Evaluator:
+    def evaluator(
+        self,
+        archive: SqlArchive,
+        budget: RunBudget,
+        listen: Listener,
+        record: Recorded | None = None,
+    ) -> Evaluator:
+        model = None
+        if self.provider is not None:
+            ledger = archive.ledger()
+            ledger.book_lost()
+            spent = ledger.spent()
+            for unit, amount in zip(PAID, (spent.calls, spent.tokens, spent.usd), strict=True):
+                self.paid.book(unit, amount)
+            model = plug_ins.gateway(self.provider, "executor", ledger, self.paid, record, listen)
         return Evaluator(
             self.pool,
             self.agent,
@@ -59,6 +77,7 @@ class House:
             budget,
             Limits(),
             derive_seed(self.config.seed, "executor"),
+            model,
             on_episode=lambda: listen("episode", {}),
         )
 
@@ -70,12 +89,14 @@ async def open_house(config: RunConfig) -> AsyncIterator[House]:
     agent = plug_ins.agent(config.agent)
     sandbox = plug_ins.sandbox(config.sandbox)
     limit = config.step_limit or domain.step_limit(config.preset)
+    provider = None if config.execution_model is None else plug_ins.provider(config.execution_model)
+    paid = RunBudget({unit: getattr(config, f"budget_{unit}") for unit in PAID})
     pool = EnvironmentPool(domain, plug_ins.worker_count(config.workers))
     try:
         report = await sandbox.self_check()
         if not report.ok:
             raise ConfigError(f"sandbox {report.backend} does not work here: {report.detail}")
-        yield House(config, domain, agent, pool, sandbox, limit)
+        yield House(config, domain, agent, pool, sandbox, limit, provider, paid)
     finally:
         await pool.close()
         await sandbox.close()
@@ -124,5 +145,6 @@ async def collect_number(house: House, evaluator: Evaluator, levels: list[Level]
         step_limit=house.step_limit,
         archive=evaluator.archive,
         budget=evaluator.budget,
+        model=evaluator.model,
         on_episode=evaluator.on_episode,
     )

@@ -6,6 +6,7 @@ This module puts the ring together from names and sizes; what each stage does is
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +23,12 @@ from alma.experiments.record import Record
 from alma.experiments.summary import summarise_search
 from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection
-from alma.learning.config import BUDGETS, RunConfig
+from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
 from alma.learning.levels import check_disjoint, choose
 from alma.learning.search import Listener, Search, validate
-from alma.records import ConfigError, Level, Phase, Split, derive_seed
+from alma.models.contract import PAID
+from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
 
 TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
 
@@ -51,6 +53,7 @@ async def learn(
             if not (run / "config.toml").exists():
                 write_config(run, config)
             archive = stack.enter_context(open_archive(run / "archive.db", "search"))
+            answers = record.answers(stack, "search") if record else None
             versions = {"agent_version": house.agent.version, "domain_version": house.domain.version}
             asked = {**config.as_json(), "options": dict(house.domain.options), **versions}
             check_same_run(archive, asked, run)
@@ -58,7 +61,9 @@ async def learn(
             budget = record.budget("search") if record else _search_budget(config)
             archive.start_run("search", asked, config.seed)
             write_config(run, config)
-            evaluator = house.evaluator(archive, budget, listen)
+            evaluator = house.evaluator(archive, budget, listen, answers)
+            shares = _shares(config, levels)
+            house.paid.hold_back(shares["validation"] + shares["tables"], PAID)
             if record:
                 evaluator = replace(evaluator, admits=record.admits("search"))
             listen("stage", {"name": "collect", "episodes": len(levels["collect"])})
@@ -82,6 +87,7 @@ async def learn(
             why = await search.run()
             validated = config.finalists * len(levels["validation"]) * config.repeats
             listen("stage", {"name": "validation", "episodes": validated})
+            house.paid.hold_back(shares["tables"], PAID)
             found = await validate(
                 replace(evaluator, budget=RunBudget({})),
                 config.finalists,
@@ -95,12 +101,18 @@ async def learn(
             write_designs(run, archive)
             write_summary(run, summary)
             if config.held_out_size and found is not None:
-                controls = None
-                if config.controls:
-                    controls = await _controls(stack, run, search, record, phases, levels["validation"])
-                summary["tables"] = await held_out(
-                    stack, run, house, phases, found[0], controls, collection, listen, record
-                )
+                house.paid.hold_back(0.0, PAID)
+                try:
+                    controls = None
+                    if config.controls:
+                        controls = await _controls(stack, house, run, search, record, phases, levels)
+                    summary["tables"] = await held_out(
+                        stack, run, house, phases, found[0], controls, collection, listen, record
+                    )
+                except BudgetExceeded as reached:
+                    if record:
+                        raise
+                    summary["tables_ended"] = str(reached)
             summary["finished"] = True
             archive.finish_run("finished", summary)
             write_summary(run, summary)
@@ -120,16 +132,15 @@ def _levels(domain: Domain, phases: Phases, config: RunConfig) -> dict[str, list
             later[f"collection {number + 1}"] = choose(domain, phases.other_collection(number), config.seed)
         for split, phase in _held_out_phases(domain, config):
             later[split] = choose(domain, phase, config.seed)
-    check_disjoint(domain, [*levels.items(), *later.items()])
+    levels |= later
+    check_disjoint(domain, list(levels.items()))
     return levels
 
 
 def _search_budget(config: RunConfig) -> RunBudget:
     """The search's share of the budget: the episodes of the finalists' validation are kept back."""
-    limits = {unit: getattr(config, f"budget_{unit}") for unit in BUDGETS}
-    minutes = limits.pop("minutes")
     if config.budget_episodes is None:
-        return RunBudget(limits, minutes=minutes)
+        return RunBudget({}, minutes=config.budget_minutes)
     kept = config.finalists * config.validation_size * config.repeats
     first = config.collect_size + config.deploy_size * config.repeats
     if config.budget_episodes < kept + first:
@@ -137,7 +148,22 @@ def _search_budget(config: RunConfig) -> RunBudget:
             f"--budget-episodes {config.budget_episodes} is too small: collecting and playing without memory "
             f"take {first} episodes, validating the finalists {kept}"
         )
-    return RunBudget({**limits, "episodes": config.budget_episodes - kept}, minutes=minutes)
+    return RunBudget({"episodes": config.budget_episodes - kept}, minutes=config.budget_minutes)
+
+
+def _shares(config: RunConfig, levels: Mapping[str, Sequence[Level]]) -> dict[str, float]:
+    """The part of all planned episodes that validation and tables take: so much of a paid budget is kept."""
+    searched = config.collect_size + (1 + config.steps * config.children) * (
+        len(levels["search"]) * config.repeats
+    )
+    validation = config.finalists * len(levels["validation"]) * config.repeats
+    designs = 3 + (2 if config.controls else 0)
+    tested = sum(len(levels[split]) for split in TEST_SPLITS if split in levels)
+    tables = tested * config.held_out_repeats * config.collections * designs
+    if config.controls and config.held_out_size:
+        tables += searched + validation
+    whole = searched + validation + tables
+    return {"validation": validation / whole, "tables": tables / whole}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +176,12 @@ class Controls:
 
 async def _controls(
     stack: ExitStack,
+    house: House,
     run: Path,
     search: Search,
     record: Record | None,
     phases: Phases,
-    validation: list[Level],
+    levels: Mapping[str, list[Level]],
 ) -> Controls:
     """Best of N: as many random designs, episodes and finalists as the search had."""
     base = search.evaluator
@@ -162,7 +189,8 @@ async def _controls(
     budget = record.budget("control") if record else RunBudget({"episodes": played})
     config_controls = stack.enter_context(open_archive(run / "archive.db", "control"))
     config_controls.start_run("control", {"of": "search"}, search.seed)
-    evaluator = replace(base, archive=config_controls, budget=budget)
+    answers = record.answers(stack, "control") if record else None
+    evaluator = house.evaluator(config_controls, budget, search.listen, answers)
     if record:
         evaluator = replace(evaluator, admits=record.admits("control"))
     search.listen("stage", {"name": "best-of-n control", "candidates": search.steps * search.children})
@@ -181,7 +209,7 @@ async def _controls(
         finalists,
         replace(search.protocol, deploy=phases.validation),
         search.collection,
-        validation,
+        levels["validation"],
         search.listen,
     )
     return Controls(tuple(rows), found[0] if found else None)
@@ -202,7 +230,8 @@ async def held_out(
     config = house.config
     archive = stack.enter_context(open_archive(run / "archive.db", "held_out"))
     archive.start_run("held_out", {"of": "search"}, config.seed)
-    evaluator = house.evaluator(archive, RunBudget({}), listen)
+    answers = record.answers(stack, "held_out") if record else None
+    evaluator = house.evaluator(archive, RunBudget({}), listen, answers)
     if record:
         evaluator = replace(evaluator, admits=record.admits("held_out"))
     collections = [collection]

@@ -16,15 +16,20 @@ from alma.archive import open_archive
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
 from alma.learning.evaluate import NOTHING
+from alma.learning.search import Listener
+from alma.models.contract import Gate, Provider, Recorded
+from alma.models.gateway import Gateway
 from alma.proposers.contract import Proposer
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.records import (
     JSON,
     AlmaError,
+    Budget,
     ConfigError,
     Design,
     DesignError,
     EpisodeRecord,
+    Ledger,
     Level,
     Split,
 )
@@ -69,6 +74,24 @@ def agent(name: str) -> Agent:
             loaded: Agent = point.load()()
             return loaded
     raise ConfigError(f"unknown agent {name!r}; known: reader")
+
+
+def provider(name: str) -> Provider:
+    """The language model `PLUG-IN:MODEL` or `PLUG-IN`. Raises ConfigError for an unknown one."""
+    plug_in, _, model = name.partition(":")
+    for point in entry_points(group="alma.models"):
+        if point.name == plug_in:
+            loaded: Provider = point.load()(model)
+            return loaded
+    known = ", ".join(point.name for point in entry_points(group="alma.models")) or "none is installed"
+    raise ConfigError(f"unknown model {name!r}; plug-ins: {known}")
+
+
+def gateway(
+    provider: Provider, role: str, ledger: Ledger, budget: Budget, record: Recorded | None, listen: Listener
+) -> Gate:
+    """A model with its books; with a `record` it only answers from there."""
+    return Gateway(provider, role, ledger, budget, record, listen)
 
 
 def proposer(name: str) -> Proposer:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from alma.archive import Happening, SqlArchive, history, open_archive
 from alma.learning.budget import RunBudget
-from alma.records import ConfigError
+from alma.models.contract import Recorded
+from alma.records import ConfigError, Usage
 
 T = TypeVar("T")
 
@@ -33,6 +35,13 @@ class Record:
         evaluations = self._read(part, lambda archive: archive.evaluations())
         return frozenset(evaluation.id for evaluation in evaluations).__contains__
 
+    def answers(self, stack: ExitStack, part: str) -> Recorded:
+        """The model calls of a part, open as long as the stack is."""
+        try:
+            return stack.enter_context(self._open(part)).ledger()
+        except ConfigError:
+            return _Nothing()
+
     def history(self) -> list[Happening]:
         """All that happened, part by part."""
         return [happening for part in PARTS for happening in self._read(part, history)]
@@ -54,3 +63,10 @@ class Record:
 
     def _open(self, part: str) -> SqlArchive:
         return open_archive(self.run / "archive.db", part, create=False, read_only=True)
+
+
+class _Nothing:
+    """The model calls of a part that the run never reached."""
+
+    def recorded(self, key: str) -> tuple[str, Usage] | None:
+        return None

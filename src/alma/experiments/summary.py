@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alma.archive import Archive, DesignRow
+from alma.archive import DesignRow, SqlArchive
 from alma.experiments.house import House
 from alma.learning.config import RunConfig
 from alma.records import Evaluation
@@ -17,7 +17,7 @@ def summarise_search(
     config: RunConfig,
     run: Path,
     house: House,
-    archive: Archive,
+    archive: SqlArchive,
     why: str,
     found: tuple[DesignRow, Evaluation] | None,
 ) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def summarise_search(
             "gap": (row.search_score or 0.0) - score,
         }
     nothing = archive.no_memory()
+    ledger = archive.ledger()
+    spent = ledger.spent()
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "search",
@@ -47,7 +49,7 @@ def summarise_search(
         "agent": house.agent.name,
         "agent_version": house.agent.version,
         "simulated_executor": house.agent.simulated,
-        "models": {},
+        "models": {} if house.provider is None else {"executor": house.provider.name},
         "proposer": config.proposer,
         "selector": config.selector,
         "sandbox": house.sandbox.name,
@@ -56,8 +58,10 @@ def summarise_search(
             "failed": sum(row.status == "failed" for row in rows),
             "episodes": config.collect_size + sum(len(e.episodes) for e in archive.evaluations()),
             "seconds": 0.0,
-            "usd": 0.0,
-            "tokens": 0,
+            "calls": spent.calls,
+            "tokens": spent.tokens,
+            "usd": spent.usd,
+            "lost_usd": ledger.lost().usd,
             "ended": why,
             "no_memory": None if nothing is None else getattr(nothing, house.domain.primary),
         },

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alma.agents.contract import Agent, Model
+from alma.agents.contract import Agent
 from alma.archive.contract import Archive
 from alma.domains.pool import EnvironmentPool
 from alma.learning.rollout import play
 from alma.learning.together import together
 from alma.memory import Episode, Situation
+from alma.models.contract import Gate
 from alma.records import Budget, DomainError, Level, ProviderError, Trajectory, content_hash, derive_seed
 from alma.sandbox.contract import encode_episode
 
@@ -50,7 +51,7 @@ async def collect(
     step_limit: int,
     archive: Archive,
     budget: Budget,
-    model: Model | None = None,
+    model: Gate | None = None,
     on_episode: Callable[[], None] = lambda: None,
 ) -> Collection:
     """The collection of these levels, from the archive or played now. Missing episodes are left out.
@@ -61,7 +62,7 @@ async def collect(
     key = content_hash(
         {
             "domain": [domain.name, domain.version, dict(domain.options)],
-            "agent": [agent.name, agent.version],
+            "agent": [agent.name, agent.version] + ([] if model is None else [model.name]),
             "levels": [level.key for level in levels],
             "seed": seed,
             "step_limit": step_limit,
@@ -82,7 +83,7 @@ async def collect(
                     on_step=None,
                     step_limit=step_limit,
                     seed=episode_seed,
-                    model=model,
+                    model=None if model is None else model.at("collect", key, str(index)),
                 )
             except (DomainError, ProviderError):
                 return None

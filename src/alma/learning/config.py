@@ -22,6 +22,7 @@ class RunConfig:
 
     domain: str
     agent: str = "reader"
+    execution_model: str | None = None
     proposer: str = "grammar"
     selector: str = "rank"
     sandbox: str = "auto"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from alma.agents.contract import Agent, Model
+from alma.agents.contract import Agent
 from alma.agents.recall import render
 from alma.archive.contract import NO_MEMORY, Archive
 from alma.domains.pool import EnvironmentPool
@@ -20,6 +20,7 @@ from alma.learning.live import LiveMemory
 from alma.learning.rollout import play
 from alma.learning.together import together
 from alma.memory import Episode, Recall, Situation
+from alma.models.contract import Gate, Model
 from alma.records import (
     Budget,
     BudgetExceeded,
@@ -33,6 +34,7 @@ from alma.records import (
     ProviderError,
     Stage,
     Step,
+    Usage,
     content_hash,
     derive_seed,
     evaluation_id,
@@ -55,7 +57,7 @@ class Evaluator:
     budget: Budget
     limits: Limits
     seed: int
-    model: Model | None = None
+    model: Gate | None = None
     on_episode: Callable[[], None] = lambda: None
     admits: Callable[[str], bool] = lambda identity: True
     """Which evaluations may be played, by id: a replay plays those of its record."""
@@ -78,6 +80,8 @@ class Evaluator:
         what the budget can't hold. A known evaluation costs nothing.
         """
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
+        if self.model is not None:
+            agent += f" model {self.model.name}"
         domain = self.pool.domain
         keys = [domain.content_key(level) for level in levels]
         identity = evaluation_id(design.id, stage, protocol, agent, [domain.version, *keys], collection.key)
@@ -90,52 +94,69 @@ class Evaluator:
         self.budget.charge("episodes", cost)
         started = time.monotonic()
         try:
-            episodes, note = await self._play(design, protocol, collection, levels)
+            episodes, note = await _Deployment(self, identity, protocol).play(design, collection, levels)
         except DesignError:
             if protocol.mode == "frozen":
                 # It failed at loading or learning, so none of its episodes was played.
                 self.budget.charge("episodes", -cost)
             raise
         evaluation = Evaluation(
-            identity, design.id, stage, protocol, episodes, time.monotonic() - started, note
+            identity,
+            design.id,
+            stage,
+            protocol,
+            episodes,
+            time.monotonic() - started,
+            note,
+            sum((episode.usage for episode in episodes), Usage()),
         )
         self.archive.add_evaluation(evaluation, score=self.score(evaluation))
         light = [replace(episode, trajectory=None, recall="") for episode in episodes]
         return replace(evaluation, episodes=light)
 
-    async def _play(
-        self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
-    ) -> tuple[list[EpisodeRecord], str]:
-        if design is NOTHING:
-            return await self._without(protocol, levels), ""
-        if protocol.mode == "frozen":
-            return await self._frozen(design, protocol, collection, levels)
-        return await self._online(design, protocol, collection, levels)
 
-    async def _without(self, protocol: Protocol, levels: Sequence[Level]) -> list[EpisodeRecord]:
-        pairs = [(level, repeat) for repeat in range(protocol.repeats) for level in levels]
-        played = await together(self._episode(None, protocol, *pair) for pair in pairs)
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """One evaluation while it is played: the evaluator it belongs to, its id and its protocol."""
+
+    evaluator: Evaluator
+    identity: str
+    protocol: Protocol
+
+    async def play(
+        self, design: Design, collection: Collection, levels: Sequence[Level]
+    ) -> tuple[list[EpisodeRecord], str]:
+        """Every episode, and a note where something about them must be said."""
+        if design is NOTHING:
+            return await self._without(levels), ""
+        if self.protocol.mode == "frozen":
+            return await self._frozen(design, collection, levels)
+        return await self._online(design, collection, levels)
+
+    async def _without(self, levels: Sequence[Level]) -> list[EpisodeRecord]:
+        pairs = [(level, repeat) for repeat in range(self.protocol.repeats) for level in levels]
+        played = await together(self._episode(None, *pair) for pair in pairs)
         return [record for record, _ in played]
 
     async def _frozen(
-        self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
+        self, design: Design, collection: Collection, levels: Sequence[Level]
     ) -> tuple[list[EpisodeRecord], str]:
         """Every retrieve meets the memory as it stood after the last update: order can't matter."""
-        pairs = [(level, repeat) for repeat in range(protocol.repeats) for level in levels]
+        pairs = [(level, repeat) for repeat in range(self.protocol.repeats) for level in levels]
         async with self._live(design, collection, frozen=True) as memory:
             if memory.copies != "none":
-                slots = asyncio.Semaphore(2 * self.pool.size)
+                slots = asyncio.Semaphore(2 * self.evaluator.pool.size)
 
                 async def one(level: Level, repeat: int) -> EpisodeRecord:
                     async with slots:
-                        return (await self._episode(memory, protocol, level, repeat))[0]
+                        return (await self._episode(memory, level, repeat))[0]
 
                 return await together(one(*pair) for pair in pairs), ""
-            episodes = [(await self._episode(memory, protocol, *pair))[0] for pair in pairs]
+            episodes = [(await self._episode(memory, *pair))[0] for pair in pairs]
             return episodes, "memory can't be copied: retrieves were called one by one on one memory"
 
     async def _online(
-        self, design: Design, protocol: Protocol, collection: Collection, levels: Sequence[Level]
+        self, design: Design, collection: Collection, levels: Sequence[Level]
     ) -> tuple[list[EpisodeRecord], str]:
         """Update after each task, strictly serial; each repeat is a memory of its own."""
 
@@ -143,40 +164,40 @@ class Evaluator:
             records = []
             async with self._live(design, collection, frozen=False) as memory:
                 for level in levels:
-                    record, episode = await self._episode(memory, protocol, level, repeat)
+                    record, episode = await self._episode(memory, level, repeat)
                     records.append(record)
                     if episode is not None:
                         await memory.update(encode_episode(episode))
             return records
 
-        repeats = await together(repeat_(r) for r in range(protocol.repeats))
+        repeats = await together(repeat_(r) for r in range(self.protocol.repeats))
         return [record for records in repeats for record in records], ""
 
     def _live(self, design: Design, collection: Collection, *, frozen: bool) -> LiveMemory:
         return LiveMemory(
-            self.sandbox,
+            self.evaluator.sandbox,
             design,
-            self.services,
-            self.limits,
+            self.evaluator.services,
+            self.evaluator.limits,
             episodes=collection.episodes,
             frozen=frozen,
-            seed=derive_seed(self.seed, "kit", collection.key),
+            seed=derive_seed(self.evaluator.seed, "kit", collection.key),
         )
 
     async def _episode(
-        self, memory: LiveMemory | None, protocol: Protocol, level: Level, repeat: int
+        self, memory: LiveMemory | None, level: Level, repeat: int
     ) -> tuple[EpisodeRecord, Episode | None]:
         """Retrieve, act, score. Returns the record, and the episode as the design may learn from it."""
-        cluster = self.pool.domain.cluster(level)
+        cluster = self.evaluator.pool.domain.cluster(level)
         record = EpisodeRecord(level.key, cluster, repeat, None, None, 0)
         try:
-            first = await self.pool.first(level)
+            first = await self.evaluator.pool.first(level)
         except DomainError as error:
             return replace(record, fault="domain", message=str(error)), None
-        token = content_hash([self.seed, level.key, repeat, protocol.as_json()], 12)
-        domain = self.pool.domain.name.partition(":")[0]
+        token = content_hash([self.evaluator.seed, level.key, repeat, self.protocol.as_json()], 12)
+        domain = self.evaluator.pool.domain.name.partition(":")[0]
         situation = Situation(first.goal, first.text, first.admissible, domain, token)
-        seed = derive_seed(self.seed, "retrieve", level.key, repeat)
+        seed = derive_seed(self.evaluator.seed, "retrieve", level.key, repeat)
         recall = Recall(None)
         stepped: list[Recall | None] = []
         try:
@@ -184,7 +205,10 @@ class Evaluator:
                 recall = await memory.retrieve(situation, seed=seed)
         except DesignError as error:
             record = replace(record, fault="design", message=str(error))
-        text, cut = render(recall.show, protocol.recall_limit)
+        model = None
+        if self.evaluator.model is not None:
+            model = self.evaluator.model.at(self.identity, level.key, str(repeat))
+        text, cut = render(recall.show, self.protocol.recall_limit)
 
         async def on_step(steps: tuple[Step, ...]) -> str | None:
             nonlocal record
@@ -196,27 +220,27 @@ class Evaluator:
                 record = replace(record, fault="design", message=str(error))
                 fresh = None
             stepped.append(fresh)
-            return None if fresh is None else render(fresh.show, protocol.recall_limit)[0]
+            return None if fresh is None else render(fresh.show, self.protocol.recall_limit)[0]
 
         try:
             trajectory = await play(
-                self.pool,
-                self.agent,
+                self.evaluator.pool,
+                self.evaluator.agent,
                 level,
                 recall=text,
                 on_step=on_step if memory is not None and memory.has_on_step else None,
-                step_limit=protocol.step_limit,
-                seed=derive_seed(self.seed, "deploy", level.key, repeat),
-                model=self.model,
+                step_limit=self.protocol.step_limit,
+                seed=derive_seed(self.evaluator.seed, "deploy", level.key, repeat),
+                model=model,
             )
         except DomainError as error:
             return replace(record, fault="domain", message=str(error)), None
         except ProviderError as error:
-            return replace(record, fault="provider", message=str(error)), None
+            return replace(record, fault="provider", message=str(error), usage=_used(model)), None
         finally:
             if memory is not None:
                 await memory.end(token)
-            self.on_episode()
+            self.evaluator.on_episode()
         outcome = trajectory.outcome
         record = replace(
             record,
@@ -226,8 +250,13 @@ class Evaluator:
             recall=text,
             recall_cut=cut,
             trajectory=trajectory,
+            usage=_used(model),
         )
         episode = Episode(
             situation, trajectory.steps, outcome.reward, outcome.success, recall, tuple(stepped)
         )
         return record, episode
+
+
+def _used(model: Model | None) -> Usage:
+    return Usage() if model is None else model.usage

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from alma.agents.contract import Agent, Game, Model
+from alma.agents.contract import Agent, Game
 from alma.domains.contract import Environment
 from alma.domains.pool import Answer, EnvironmentPool
+from alma.models.contract import Model
 from alma.records import Level, Observation, Step, Trajectory
 
 OnStep = Callable[[tuple[Step, ...]], Awaitable[str | None]]

@@ -243,7 +243,8 @@ async def validate(
 ) -> tuple[DesignRow, Evaluation] | None:
     """The learned design: the best of the top `finalists` on validation levels that the search never used.
 
-    None when no design was evaluated. Ties go to the better search score, then to the smaller id.
+    None when no design was evaluated. Ties go to the better search score, then to the smaller id. A budget
+    that is reached ends it with the best so far.
     """
     best: tuple[DesignRow, Evaluation] | None = None
     for row in different(evaluator, finalists):
@@ -251,6 +252,8 @@ async def validate(
             evaluation = await evaluator.evaluate(row.design, "validation", protocol, collection, levels)
         except DesignError:
             continue
+        except BudgetExceeded:
+            break
         listen("validated", {"design": row.id, "name": row.name, "score": evaluator.score(evaluation)})
         if best is None or evaluator.score(evaluation) > evaluator.score(best[1]):
             best = (row, evaluation)

@@ -1,1 +1,1 @@
-"""Language models and their gateway; none in this version."""
+"""Language models: the contract and the gateway that books every call. Providers are plug-ins so far."""

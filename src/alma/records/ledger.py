@@ -17,6 +17,10 @@ class Budget(Protocol):
         """
         ...
 
+    def book(self, unit: str, amount: float) -> None:
+        """Add what was truly spent, past a limit too: money that is gone is never hidden."""
+        ...
+
     def remaining(self, unit: str) -> float | None:
         """What is left of `unit`, or None where it has no limit."""
         ...
@@ -29,6 +33,10 @@ class Ledger(Protocol):
 
     def settle(self, call_id: int, usage: Usage, answer: str) -> None: ...
 
-    def recorded(self, key: str) -> str | None:
-        """The answer of a settled call under `key`, for resume and replay."""
+    def release(self, call_id: int) -> None:
+        """The call cost nothing: never sent, or refused."""
+        ...
+
+    def recorded(self, key: str) -> tuple[str, Usage] | None:
+        """Answer and cost of a settled call under `key`, for resume and replay."""
         ...

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ENTRY_POINTS = "[alma.domains]\ntoy = alma.testing.toy:ToyDomain\n"
+ENTRY_POINTS = """[alma.domains]
+toy = alma.testing.toy:ToyDomain
+
+[alma.agents]
+talker = alma.testing.talker:Talker
+
+[alma.models]
+toy = alma.testing.talker:ToyModel
+"""
 
 
 def install_toy(folder: Path) -> Path:

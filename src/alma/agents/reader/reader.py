@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from alma.agents.contract import Game, Model, Recalled
+from alma.agents.contract import Game, Recalled
 from alma.agents.reader.recalled import Reading, read
 from alma.agents.reader.words import follows, mentions, phrase
+from alma.models.contract import Model
 
 READER_VERSION = "1"
 

@@ -1,0 +1,102 @@
+"""The gateway: every model call passes here. Booked before, settled after, never made twice.
+
+A call's name is the place it is made at and its content. One that the ledger has settled is answered
+from there, so a run that goes on, or is replayed, pays for nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from alma.models.contract import PAID, Message, Model, Provider, Recorded, Request
+from alma.records import Budget, BudgetExceeded, Ledger, ProviderError, Usage, content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One model in one role. With a `record` it makes no call: what the record lacks ends the replay."""
+
+    provider: Provider
+    role: str
+    ledger: Ledger
+    budget: Budget
+    record: Recorded | None = None
+    listen: Callable[[str, Mapping[str, Any]], None] = lambda kind, payload: None
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
+
+    def at(self, *place: str) -> Model:
+        """The model as one episode or proposal uses it; `place` names it among all others."""
+        return ModelAt(self, place)
+
+    async def call(self, place: Sequence[str], key: str, request: Request) -> tuple[str, Usage]:
+        """Answer and cost. Raises ProviderError, and BudgetExceeded before a call the budget can't hold."""
+        name = content_hash([self.role, self.name, list(place), key, asdict(request)])
+        known = self.ledger.recorded(name)
+        if known is not None:
+            return known
+        if self.record is not None:
+            return self._from_record(self.record, name)
+        most = self.provider.worst_case(request)
+        self._charge(most, 1)
+        number = self.ledger.reserve(name, self.role, self.name, most.usd)
+        try:
+            reply = await self.provider.complete(request)
+        except ProviderError:
+            self.ledger.release(number)
+            self._charge(most, -1)
+            raise
+        # A call that is cut off here stays reserved: nobody knows what it cost, so it counts in full.
+        self.ledger.settle(number, reply.usage, reply.text)
+        self._charge(most, -1)
+        self._book(reply.usage)
+        return reply.text, reply.usage
+
+    def _from_record(self, record: Recorded, name: str) -> tuple[str, Usage]:
+        known = record.recorded(name)
+        if known is None:
+            raise BudgetExceeded("the record holds no such model call")
+        text, usage = known
+        self.ledger.settle(self.ledger.reserve(name, self.role, self.name, usage.usd), usage, text)
+        return known
+
+    def _charge(self, usage: Usage, sign: int) -> None:
+        """Book or give back a call's worst case; all units or none."""
+        amounts = {"calls": usage.calls, "tokens": usage.tokens, "usd": usage.usd}
+        done: list[str] = []
+        try:
+            for unit in PAID:
+                self.budget.charge(unit, sign * amounts[unit])
+                done.append(unit)
+        except BudgetExceeded:
+            for unit in done:
+                self.budget.charge(unit, -amounts[unit])
+            raise
+
+    def _book(self, usage: Usage) -> None:
+        """What the call truly cost. It was held by its worst case, so it fits; if not, that is still paid."""
+        for unit, amount in (("calls", usage.calls), ("tokens", usage.tokens), ("usd", usage.usd)):
+            self.budget.book(unit, amount)
+        self.listen("spend", {"calls": usage.calls, "tokens": usage.tokens, "usd": usage.usd})
+
+
+@dataclass(slots=True)
+class ModelAt:
+    """A model at one place (`alma.models.contract.Model`): adds up what is used there."""
+
+    gateway: Gateway
+    place: tuple[str, ...]
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def name(self) -> str:
+        return self.gateway.name
+
+    async def complete(self, messages: Sequence[Message], *, key: str, max_tokens: int = 1024) -> str:
+        text, usage = await self.gateway.call(self.place, key, Request(tuple(messages), max_tokens))
+        self.usage = self.usage + usage
+        return text
