@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "demo_seeds": ("-m", "benchmarks.demo_seeds"),
     "official_table": ("-m", "benchmarks.official_table"),
     "reader": ("-m", "benchmarks.reader"),
+    "kills": ("-m", "benchmarks.kills"),
     "engine": ("benchmarks/engine/run.py",),
     "oracle": ("-m", "alma.domains.alfworld.oracle"),
     "stats": ("-m", "benchmarks.stats"),

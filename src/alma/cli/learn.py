@@ -88,7 +88,7 @@ def run_search(config: RunConfig, run: Path, as_json: bool) -> None:
         summary = asyncio.run(learn_job(config, run, progress.listen))
         page = write_report(run)
         if isinstance(progress, Events):
-            progress.write("finished", {"report": str(page), "summary": summary})
+            progress.finish({"report": str(page), "summary": summary})
             return
     print_summary(summary, run)
     console().print(f"as a page: {page}")
@@ -102,7 +102,7 @@ def run_study(config: RunConfig, seeds: Sequence[int], run: Path, as_json: bool)
             write_report(run / f"seed-{seed}")
         page = write_report(run)
         if isinstance(progress, Events):
-            progress.write("finished", {"report": str(page), "summary": summary})
+            progress.finish({"report": str(page), "summary": summary})
             return
     print_study(summary, run)
     console().print(f"as a page: {page}")

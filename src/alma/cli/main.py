@@ -5,6 +5,7 @@ Exit codes: 0 done or budget reached, 1 the run failed, 2 usage or bad input, 13
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -74,7 +75,19 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+        return _fail(_about(error), 1)
+
+
+NEXT_STEPS = {
+    errno.EROFS: "; give a folder that can be written",
+    errno.EACCES: "; give a folder that you may write",
+    errno.ENOSPC: "; free some space, then go on with: alma resume",
+}
+
+
+def _about(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or error}{where}{NEXT_STEPS.get(error.errno or 0, '')}"
 
 
 def _fail(message: str, code: int) -> int:

@@ -120,6 +120,11 @@ class Events:
             self._told = now
             self.write("progress", self._tally.as_json())
 
+    def finish(self, payload: Mapping[str, Any]) -> None:
+        """The last sums, then the event `finished`."""
+        self.write("progress", self._tally.as_json())
+        self.write("finished", payload)
+
     def write(self, kind: str, payload: Mapping[str, Any]) -> None:
         line = json.dumps({"event": kind, **payload}, ensure_ascii=False)
         self._stream.write(line + "\n")
