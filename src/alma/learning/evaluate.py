@@ -94,7 +94,7 @@ class Evaluator:
         self.budget.charge("episodes", cost)
         started = time.monotonic()
         try:
-            episodes, note = await _Deployment(self, identity, protocol).play(design, collection, levels)
+            episodes, note = await _Deployment.of(self, identity, protocol).play(design, collection, levels)
         except DesignError:
             if protocol.mode == "frozen":
                 # It failed at loading or learning, so none of its episodes was played.
@@ -122,6 +122,12 @@ class _Deployment:
     evaluator: Evaluator
     identity: str
     protocol: Protocol
+    setting: str
+    """The protocol's hash: what tells an episode's token from those of other protocols."""
+
+    @classmethod
+    def of(cls, evaluator: Evaluator, identity: str, protocol: Protocol) -> _Deployment:
+        return cls(evaluator, identity, protocol, content_hash(protocol.as_json()))
 
     async def play(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -194,7 +200,7 @@ class _Deployment:
             first = await self.evaluator.pool.first(level)
         except DomainError as error:
             return replace(record, fault="domain", message=str(error)), None
-        token = content_hash([self.evaluator.seed, level.key, repeat, self.protocol.as_json()], 12)
+        token = content_hash([self.evaluator.seed, level.key, repeat, self.setting], 12)
         domain = self.evaluator.pool.domain.name.partition(":")[0]
         situation = Situation(first.goal, first.text, first.admissible, domain, token)
         seed = derive_seed(self.evaluator.seed, "retrieve", level.key, repeat)
