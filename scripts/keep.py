@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "official_table": ("-m", "benchmarks.official_table"),
     "reader": ("-m", "benchmarks.reader"),
     "kills": ("-m", "benchmarks.kills"),
+    "rollout": ("-m", "benchmarks.rollout"),
     "engine": ("benchmarks/engine/run.py",),
     "oracle": ("-m", "alma.domains.alfworld.oracle"),
     "stats": ("-m", "benchmarks.stats"),
