@@ -91,9 +91,7 @@ def leads(comparisons: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -
             f'<line class="{kind}" x1="{place:.1f}" x2="{place:.1f}" y1="4" y2="{height - BOTTOM}"/>'
         )
         told = f"{tenth * 10:+d}" if tenth else "0"
-        parts.append(
-            f'<text x="{place:.1f}" y="{height - BOTTOM + 16}" text-anchor="middle">{told}</text>'
-        )
+        parts.append(f'<text x="{place:.1f}" y="{height - BOTTOM + 16}" text-anchor="middle">{told}</text>')
     for number, c in enumerate(comparisons):
         y = 44 * number + 24
         name = escape(labels.get(c["b"], c["b"]))
