@@ -37,7 +37,7 @@ demo: $(VENV)/.core ## Learn a memory design on household games, offline (SEED=0
 test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock engine
 	$(BIN)/python -m pytest -n 2 -m "not system"
 
-test-system: $(VENV)/.dev $(VENV)/.oracle ## Run the other tests, with the stock engine; a skipped test fails
+test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.minihack ## Run the other tests, with the stock engine; a skipped test fails
 	$(BIN)/python -m pytest -m system --no-skips
 
 check: style types imports tree site ## Check style, types, imports, docs and what is committed (-k: all of it)
@@ -100,6 +100,10 @@ $(VENV)/.dev: $(VENV)/.core
 
 $(VENV)/.docs: $(VENV)/.core
 	$(INSTALL) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.minihack: $(VENV)/.core
+	$(INSTALL) -e '.[minihack]'
 	@touch $@
 
 $(VENV)/.oracle: $(VENV)/.core

@@ -15,6 +15,7 @@ from alma.cli.play import play_by_hand, show_trajectory
 from alma.cli.tables import console
 from alma.experiments import plug_ins
 from alma.records import SPLITS, ConfigError
+from alma.testing.conformance import check_domain, rows
 
 app = typer.Typer(help="See what can be played.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -49,6 +50,33 @@ def list_(as_json: options.AsJson = False) -> None:
     for row in rows:
         if row["missing"]:
             console().print(f"{row['name']}: {escape(str(row['missing']))}", soft_wrap=True)
+
+
+@app.command()
+def check(
+    domain: Annotated[list[str], typer.Argument(help="Domains to check.")],
+    levels: Annotated[int, typer.Option("--levels", help="Levels a split that are played.")] = 3,
+    set_: options.Set = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check that a domain does what every domain must; a row a check, exit code 1 when one doesn't hold.
+
+    Example: alma domains check alfworld:households
+    """
+    found = {}
+    for name in domain:
+        built = plug_ins.domain(name, options.domain_options(name, set_ or []))
+        found[name] = check_domain(built, levels=levels)
+    if as_json:
+        typer.echo(json.dumps({name: list(rows(findings)) for name, findings in found.items()}, indent=2))
+    for name, findings in ({} if as_json else found).items():
+        grid = Table(box=None, pad_edge=False, show_header=False)
+        for one in findings:
+            grid.add_row("ok" if one.ok else "FAILS", one.check, escape(one.detail))
+        console().print(f"[bold]{escape(name)}[/bold]")
+        console().print(grid)
+    if not all(one.ok for findings in found.values() for one in findings):
+        raise typer.Exit(1)
 
 
 @app.command()

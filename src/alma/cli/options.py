@@ -140,6 +140,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+DATA: Mapping[str, str] = {"alfworld": "ALFWORLD_DATA", "minihack": "BOXOBAN_DATA"}
+"""Where a domain's data lies, by environment variable."""
+
 STEP_PRESETS = ("paper", "smoke")
 """Presets that have step limits of their own; every domain knows them."""
 
@@ -167,7 +170,8 @@ def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
     """`alfworld.habit=0` as {"habit": 0}; the prefix must be the domain's. Adds the data folder."""
     base = domain.partition(":")[0]
     options: dict[str, JSON] = {}
-    if domain == "alfworld" and (data := os.environ.get("ALFWORLD_DATA")):
+    variable = DATA.get(domain, "")
+    if data := os.environ.get(variable):
         options["data"] = data
     for setting in settings:
         name, equals, text = setting.partition("=")

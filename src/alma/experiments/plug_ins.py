@@ -40,6 +40,7 @@ from alma.selectors import SELECTORS, Selector
 DOMAINS: Mapping[str, str] = {
     "alfworld": "alma.domains.alfworld:OfficialAlfworld",
     "alfworld:households": "alma.domains.alfworld:Households",
+    "minihack": "alma.domains.minihack:MiniHack",
 }
 PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
     "grammar": GrammarProposer,
