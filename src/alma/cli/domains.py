@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ from rich.table import Table
 
 from alma.cli import options
 from alma.cli.play import play_by_hand, show_trajectory
+from alma.cli.progress import Download
 from alma.cli.tables import console
+from alma.domains.download import SOURCES, fetch
 from alma.experiments import plug_ins
 from alma.records import SPLITS, ConfigError
 from alma.testing.conformance import check_domain, rows
@@ -50,6 +53,29 @@ def list_(as_json: options.AsJson = False) -> None:
     for row in rows:
         if row["missing"]:
             console().print(f"{row['name']}: {escape(str(row['missing']))}", soft_wrap=True)
+
+
+@app.command()
+def data(
+    source: Annotated[str, typer.Argument(help="alfworld, textworld or boxoban.")],
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to make; one of ALMA's by default.")] = None,
+    url: Annotated[str, typer.Option("--url", help="Another address, for instance of a mirror.")] = "",
+    sha256: Annotated[str, typer.Option("--sha256", help="Checksum that the archive must have.")] = "",
+) -> None:
+    """Fetch data that a domain needs and ALMA may not ship. Goes on where an earlier download stopped.
+
+    Example: alma domains data boxoban
+    """
+    if source not in SOURCES:
+        raise ConfigError(f"unknown data {source!r}; known: {', '.join(SOURCES)}")
+    chosen = SOURCES[source]
+    chosen = replace(chosen, url=url or chosen.url, sha256=sha256 or ("" if url else chosen.sha256))
+    folder = to or options.data_folder(source)
+    with Download(chosen.url) as progress:
+        count, found = fetch(chosen, folder, progress.heard)
+    console().print(f"{count} files of {source} ({chosen.licence}) are in {folder}", soft_wrap=True)
+    if not chosen.sha256:
+        console().print(f"no checksum was given to check it against; it has --sha256 {found}", soft_wrap=True)
 
 
 @app.command()

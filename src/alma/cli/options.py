@@ -140,8 +140,18 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-DATA: Mapping[str, str] = {"alfworld": "ALFWORLD_DATA", "minihack": "BOXOBAN_DATA"}
-"""Where a domain's data lies, by environment variable."""
+DATA: Mapping[str, tuple[str, str]] = {
+    "alfworld": ("ALFWORLD_DATA", "alfworld"),
+    "minihack": ("BOXOBAN_DATA", "boxoban"),
+}
+"""Where a domain's data lies: an environment variable, else the folder of what `domains data` fetched."""
+
+
+def data_folder(source: str) -> Path:
+    """Where `alma domains data` puts what it fetches unless told otherwise."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return Path(base) / "alma" / source
+
 
 STEP_PRESETS = ("paper", "smoke")
 """Presets that have step limits of their own; every domain knows them."""
@@ -170,9 +180,11 @@ def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
     """`alfworld.habit=0` as {"habit": 0}; the prefix must be the domain's. Adds the data folder."""
     base = domain.partition(":")[0]
     options: dict[str, JSON] = {}
-    variable = DATA.get(domain, "")
-    if data := os.environ.get(variable):
-        options["data"] = data
+    if domain in DATA:
+        variable, source = DATA[domain]
+        fetched = data_folder(source)
+        if data := os.environ.get(variable) or (str(fetched) if fetched.is_dir() else ""):
+            options["data"] = data
     for setting in settings:
         name, equals, text = setting.partition("=")
         prefix, dot, key = name.partition(".")

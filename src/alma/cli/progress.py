@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
+import rich.progress
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -129,6 +130,44 @@ class Events:
         line = json.dumps({"event": kind, **payload}, ensure_ascii=False)
         self._stream.write(line + "\n")
         self._stream.flush()
+
+
+class Download:
+    """Shows how far a download is: a bar in a terminal, a line every few seconds elsewhere, on stderr."""
+
+    def __init__(self, name: str) -> None:
+        console = Console(stderr=True, highlight=False)
+        self._bar = rich.progress.Progress(
+            "[progress.description]{task.description}",
+            rich.progress.BarColumn(),
+            rich.progress.DownloadColumn(),
+            rich.progress.TransferSpeedColumn(),
+            rich.progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._plain = not console.is_terminal
+        self._console, self._name, self._told = console, name, time.monotonic()
+        self._task = self._bar.add_task(escape(name), total=None)
+
+    def __enter__(self) -> Download:
+        if not self._plain:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._plain:
+            self._bar.stop()
+
+    def heard(self, done: int, whole: int | None) -> None:
+        self._bar.update(self._task, completed=done, total=whole)
+        now = time.monotonic()
+        if self._plain and now - self._told > 2:
+            self._told = now
+            of = f" of {whole / 1e6:.1f}" if whole else ""
+            self._console.print(f"{escape(self._name)}: {done / 1e6:.1f}{of} MB", soft_wrap=True)
 
 
 def _parts(tally: Tally) -> str:
