@@ -14,7 +14,7 @@ from alma.testing.toy import ToyDomain
     "domain", [ToyDomain(), ToyDomain({"seeded": 0}), Households()], ids=lambda d: d.name
 )
 def test_the_domains_pass(domain):
-    assert_domain(domain, levels=2, steps=12)
+    assert_domain(domain, make=type(domain), levels=2, steps=12)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def all_tasks(domain: MiniHack) -> list[Task]:
 
 
 def test_it_does_what_every_domain_must(boxoban: str) -> None:
-    assert_domain(MiniHack({"data": boxoban}), levels=4)
+    assert_domain(MiniHack({"data": boxoban}), make=MiniHack, levels=4)
     assert_domain(MiniHack({"goal": "published", "view": "language"}), levels=2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +93,8 @@ def check(
     found = {}
     for name in domain:
         built = plug_ins.domain(name, options.domain_options(name, set_ or []))
-        found[name] = check_domain(built, levels=levels)
+        make = partial(plug_ins.domain, name)
+        found[name] = check_domain(built, make=make, levels=levels)
     if as_json:
         typer.echo(json.dumps({name: list(rows(findings)) for name, findings in found.items()}, indent=2))
     for name, findings in ({} if as_json else found).items():

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from alma import __version__
-from alma.cli import archive, designs, doctor, domains, evaluate, learn, runs
+from alma.cli import archive, designs, doctor, domains, evaluate, init, learn, runs
 from alma.records import AlmaError, BudgetExceeded, ConfigError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ doctor.add(app)
 app.add_typer(archive.app, name="archive")
 app.add_typer(domains.app, name="domains")
 app.add_typer(designs.app, name="designs")
+app.add_typer(init.app, name="init")
 
 
 @app.callback(invoke_without_command=True)
