@@ -25,6 +25,7 @@ from alma.selectors import SELECTORS, Selector
 DOMAINS: Mapping[str, str] = {
     "alfworld": "alma.domains.alfworld:OfficialAlfworld",
     "alfworld:households": "alma.domains.alfworld:Households",
+    "babaisai": "alma.domains.babaisai:BabaIsAI",
 }
 PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
     "grammar": GrammarProposer,

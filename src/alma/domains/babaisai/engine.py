@@ -119,9 +119,7 @@ class Game:
 
     def now(self) -> Layout:
         """The map as it lies, facings included."""
-        cells = [
-            (*self.below.get(at, ()), one) if one else () for at, one in enumerate(self.top)
-        ]
+        cells = [(*self.below.get(at, ()), one) if one else () for at, one in enumerate(self.top)]
         return Layout(self.width, self.layout.height, tuple(cells))
 
     def _you(self, facing: int) -> int:

@@ -21,7 +21,6 @@ from alma.domains.babaisai.objects import (
     FIRST_THING,
     IS,
     KINDS,
-    MOVE,
     PROPERTIES,
     PULL,
     PUSH,
@@ -61,20 +60,16 @@ class Rule(NamedTuple):
 class Ruleset:
     """What an ordered list of rules means. `flags` has property bits for each `what`; text and border too.
 
-    `implied` maps a `what` to the kind that becomes STOP when one of it is asked whether it stops.
+    `you` are the kinds that YOU rules name, in order. `implied` maps a `what` to the kind that becomes STOP when one of it is asked whether it stops.
     `turns` are pairs (kind, new object), in order.
     """
 
     rules: tuple[Rule, ...]
     flags: tuple[int, ...]
     active: int
+    you: tuple[int, ...]
     implied: dict[int, int]
     turns: tuple[tuple[int, int], ...]
-
-    @property
-    def last_you(self) -> int:
-        """The kind that the last YOU rule names, or -1."""
-        return next((rule.subject for rule in reversed(self.rules) if rule.effect == 0), -1)
 
 
 def read_rules(top: Sequence[int], width: int) -> Ruleset:
@@ -116,7 +111,8 @@ def _ruleset(found: tuple[tuple[int, int, int], ...]) -> Ruleset:
                     implied[first + colour] = subject
             active |= (1 << effect) if chosen else 0
     turns = tuple((rule.subject, plain(rule.becomes)) for rule in rules if rule.becomes is not None)
-    return Ruleset(rules, tuple(flags), active, implied, turns)
+    you = tuple(rule.subject for rule in rules if rule.effect == 0)
+    return Ruleset(rules, tuple(flags), active, you, implied, turns)
 
 
 def stopped(flags: tuple[int, ...], kind: int) -> tuple[int, ...]:
@@ -124,6 +120,3 @@ def stopped(flags: tuple[int, ...], kind: int) -> tuple[int, ...]:
     first = FIRST_THING + kind * len(COLOURS)
     after = first + len(COLOURS)
     return (*flags[:first], *(flag | STOP for flag in flags[first:after]), *flags[after:])
-
-
-MOVERS = YOU | MOVE

@@ -7,6 +7,7 @@ empty line. The numbers in published tables were made with this text, so it is k
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from alma.domains.babaisai.engine import Game
@@ -30,16 +31,32 @@ def _name(what: int) -> str:
     return f"rule `{WORDS[what]}`" if FIRST_NOUN <= what < FIRST_COLOUR else ""
 
 
+BROKEN = "[...] IS YOU rule was broken, environment reset"
+OBJECT = "defaultdict(<function BabaIsAIWrapper.textworld_process_obsv.<locals>.<lambda> at 0xADDR>, "
 NAMES = tuple(_name(what) for what in range(FIRST_COLOUR + len(COLOURS)))
 
 
-def describe(game: Game) -> str | None:
-    """The whole text, or None when no object of the kind that the last YOU rule names lies on top."""
-    here = reference(game)
-    if here is None:
-        return None
-    lines = [_place(at, here, game.width, NAMES[one >> SHIFT]) for at, one in _listed(game)]
+def describe(game: Game, here: int) -> str:
+    """The whole text, with places as seen from the cell `here`."""
+    lines = [
+        _place(at, here, game.width, NAMES[one >> SHIFT])
+        for at, one in enumerate(game.top)
+        if NAMES[one >> SHIFT]
+    ]
     return "\n".join([rules_text(game), "", "Objects on the map:", *lines])
+
+
+def published(game: Game, fresh: Callable[[], Game]) -> tuple[str, Game]:
+    """The text of the published wrapper, and the game that goes on.
+
+    It follows the last YOU rule only. Where nothing of that kind lies on top it takes a fresh level, and
+    the text holds the representation of a Python object; its memory address is written as 0xADDR here.
+    """
+    here = place_of(game, game.ruleset.you[-1:])
+    if here is not None:
+        return describe(game, here), game
+    text, again = published(fresh(), fresh)
+    return f"{BROKEN}{rules_text(game)}\n\nObjects on the map:\n{OBJECT}{{'obs': {text!r}}})", again
 
 
 def rules_text(game: Game) -> str:
@@ -48,18 +65,14 @@ def rules_text(game: Game) -> str:
     return "Active rules:\n" + "\n".join(told)
 
 
-def reference(game: Game) -> int | None:
-    """The cell that offsets are counted from: the first on which the kind of the last YOU rule lies."""
-    kind = game.ruleset.last_you
-    if kind < 0:
-        return None
-    first = FIRST_THING + kind * len(COLOURS)
-    after = first + len(COLOURS)
-    return next((at for at, one in enumerate(game.top) if first <= one >> SHIFT < after), None)
-
-
-def _listed(game: Game) -> list[tuple[int, int]]:
-    return [(at, one) for at, one in enumerate(game.top) if NAMES[one >> SHIFT]]
+def place_of(game: Game, kinds: Sequence[int]) -> int | None:
+    """The first cell in row-major order on which one of the kinds lies, by the last kind that does."""
+    for kind in reversed(kinds):
+        first = FIRST_THING + kind * len(COLOURS)
+        for at, one in enumerate(game.top):
+            if first <= one >> SHIFT < first + len(COLOURS):
+                return at
+    return None
 
 
 @lru_cache(maxsize=65536)
@@ -67,7 +80,7 @@ def _place(at: int, here: int, width: int, name: str) -> str:
     if at == here:
         return ""
     right, down = at % width - here % width, at // width - here // width
-    parts = [_steps(right, "right", "left"), _steps(down, "down", "up")]
+    parts = [_steps(right, "to the right", "to the left"), _steps(down, "down", "up")]
     return f"{name} {' and '.join(part for part in parts if part)}"
 
 
@@ -75,4 +88,4 @@ def _steps(count: int, ahead: str, back: str) -> str:
     if not count:
         return ""
     # The plural goes by the signed number: a habit of the original.
-    return f"{abs(count)} {'steps' if count > 1 else 'step'} {'to the ' if ahead == 'right' else ''}{ahead if count > 0 else back}"
+    return f"{abs(count)} {'steps' if count > 1 else 'step'} {ahead if count > 0 else back}"
