@@ -112,6 +112,17 @@ class Game:
             return -1.0
         return 0.0
 
+    def copy(self) -> Game:
+        """A game that stands where this one stands and goes its own way."""
+        twin = object.__new__(Game)
+        twin.layout, twin.limit, twin.width = self.layout, self.limit, self.width
+        twin.top = self.top.copy()
+        twin.below = {at: under.copy() for at, under in self.below.items()}
+        twin.steps, twin.won, twin.lost, twin.endless = self.steps, self.won, self.lost, self.endless
+        twin.ruleset, twin._flags, twin._offsets = self.ruleset, self._flags, self._offsets
+        twin._changes, twin._within, twin._dirty = self._changes, {}, self._dirty
+        return twin
+
     def you_visible(self) -> bool:
         """Whether something that lies on top is YOU."""
         flags = self.ruleset.flags
@@ -163,7 +174,7 @@ class Game:
         top = self.top
         ahead = at + offset
         mine, theirs = self._flags[top[at] >> SHIFT], self._flags[top[ahead] >> SHIFT]
-        if mine & OPEN and theirs & SHUT or mine & SHUT and theirs & OPEN:
+        if (mine & OPEN and theirs & SHUT) or (mine & SHUT and theirs & OPEN):
             self._take(at)
             self._take(ahead)
         if theirs & PUSH:
@@ -181,7 +192,7 @@ class Game:
         return reached
 
     def _stops(self, one: int) -> bool:
-        """Whether an object stops what comes. To ask may make its whole kind STOP until rules are read again."""
+        """Whether an object stops what comes. To ask may make its kind STOP until rules are read again."""
         kind = self.ruleset.implied.get(one >> SHIFT)
         if kind is not None:
             self._flags = stopped(self._flags, kind)
