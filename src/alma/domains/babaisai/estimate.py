@@ -68,19 +68,19 @@ class Estimate:
                 where.setdefault(kind_of(what) if is_thing(what) else what, []).append(places[at])
         barrier = self._barrier(game, blocks, you)
         best = FAR
-        nouns = [(kind, blocks.get(FIRST_NOUN + kind, ())) for kind in range(len(KINDS))]
-        iss = blocks.get(IS, ())
+        nouns = [(kind, blocks.get(FIRST_NOUN + kind, [])) for kind in range(len(KINDS))]
+        iss = blocks.get(IS, [])
         for kind, there in things.items():
             if ruleset.active & WIN and any(flags[what] & WIN for what in _whats(kind)):
                 if kind in ruleset.you:
                     return 1
                 best = min(best, self._walk(you, there, barrier))
             else:
-                form = self._form(you, nouns[kind][1], iss, blocks.get(_WIN_BLOCK, ()), barrier)
+                form = self._form(you, nouns[kind][1], iss, blocks.get(_WIN_BLOCK, []), barrier)
                 best = min(best, max(1 + form, self._corner(you, nouns[kind][1], there, blocks, direct)))
         for kind, there in () if direct else nouns:
             if kind not in ruleset.you:
-                best = min(best, 1 + self._form(you, there, iss, blocks.get(_YOU_BLOCK, ()), barrier))
+                best = min(best, 1 + self._form(you, there, iss, blocks.get(_YOU_BLOCK, []), barrier))
             for other, elsewhere in nouns:
                 if other != kind:
                     best = min(best, 1 + self._form(you, there, iss, elsewhere, barrier))
@@ -120,8 +120,8 @@ class Estimate:
         direct: bool,
     ) -> int:
         """The exact walk of `corner`, where it applies."""
-        wins = blocks.get(_WIN_BLOCK, ())
-        if not you or not direct and (len(you) != 1 or len(wins) != 1):
+        wins = blocks.get(_WIN_BLOCK, [])
+        if not you or (not direct and (len(you) != 1 or len(wins) != 1)):
             return 0
         for win in wins:
             target = corner_target(self._width, self._height, win)

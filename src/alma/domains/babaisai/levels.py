@@ -138,11 +138,7 @@ def draw(name: str, seed: int) -> Layout:
     asked, dice = recipe(name), Dice(seed)
     if asked.base.startswith("you_win"):
         return _you_win(dice, fixed=asked.base == "you_win-fixed_you")
-    while True:
-        kinds = dice.shuffled(DRAWN_KINDS)
-        ones = [thing(kind, dice.one_of(LEVEL_COLOURS)) for kind in kinds]
-        if asked.ball is None or asked.ball == (kinds[0] == BALL):
-            break
+    kinds, ones = drawn_things(asked, dice)
     if asked.base in ("goto_win", "make_win"):
         return _one_room(asked, dice, kinds, ones)
     if asked.base == "two_room-make_wall_win":
@@ -150,6 +146,15 @@ def draw(name: str, seed: int) -> Layout:
     if asked.base.startswith("two_room-make_you"):
         return _make_you(asked, dice, kinds, ones)
     return _two_rooms(asked, dice, kinds, ones)
+
+
+def drawn_things(asked: Recipe, dice: Dice) -> tuple[list[int], list[int]]:
+    """The first draws of a level: three kinds, of which the first is to win, and a thing of each."""
+    while True:
+        kinds = dice.shuffled(DRAWN_KINDS)
+        ones = [thing(kind, dice.one_of(LEVEL_COLOURS)) for kind in kinds]
+        if asked.ball is None or asked.ball == (kinds[0] == BALL):
+            return kinds, ones
 
 
 def _sentence(subject: int, effect: str) -> tuple[int, int, int]:

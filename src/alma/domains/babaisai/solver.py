@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from alma.domains.babaisai.corner import FAR
 from alma.domains.babaisai.engine import ACTIONS, Game
-from alma.domains.babaisai.estimate import FAR, Estimate
+from alma.domains.babaisai.estimate import Estimate
 from alma.domains.babaisai.layout import Layout
 from alma.domains.babaisai.objects import SHIFT
 
