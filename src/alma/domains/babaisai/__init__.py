@@ -1,6 +1,6 @@
 """Baba Is AI: the benchmark's levels and text, played by our own engine from seeds.
 
-Public names: `BabaIsAI` (`babaisai`), the domain; `BabaGym`, its levels as Gymnasium environments.
+Public name: `BabaIsAI` (`babaisai`). `gymnasium_env.make` offers the same levels to Gymnasium.
 """
 
 from alma.domains.babaisai.domain import BabaIsAI

@@ -24,15 +24,15 @@ SOURCES = ("objects.py", "rules.py", "layout.py", "engine.py", "text.py", "play.
 LEVEL_SOURCES = ("names.py", "levels.py", "streams.py")
 
 EXECUTOR_BRIEF = (
-    "You play Baba Is AI, a puzzle on a grid with a border. The rules of the game lie on the map as blocks of "
-    "words: three in a row or in a column, such as `key` `is` `win`, are in force as long as they stand so. You "
-    "move everything of the kind that is YOU, one cell a step: up, right, down or left; idle does nothing. "
-    "Blocks of words can be pushed, several at once, unless the border or something that is STOP is behind "
-    "them. So rules can be made and broken: push a word into place or out of it. Things that are neither STOP "
-    "nor PUSH can be walked over. You win by stepping onto a thing that is WIN; if nothing is YOU any more the "
-    "level is lost. Each observation lists the rules in force, then what is on the map and where, counted in "
-    "steps from you; you yourself (baba) and the border are not listed, and an empty line is a thing at your "
-    "own place. Answer with one action."
+    "You play Baba Is AI, a puzzle on a grid with a border. The rules of the game lie on the map as blocks "
+    "of words: three in a row or in a column, such as `key` `is` `win`, are in force as long as they stand "
+    "so. You move everything of the kind that is YOU, one cell a step: up, right, down or left; idle does "
+    "nothing. Blocks of words can be pushed, several at once, unless the border or something that is STOP is "
+    "behind them. So rules can be made and broken: push a word into place or out of it. Things that are "
+    "neither STOP nor PUSH can be walked over. You win by stepping onto a thing that is WIN; if nothing is "
+    "YOU any more the level is lost. Each observation lists the rules in force, then what is on the map and "
+    "where, counted in steps from you; you yourself (baba) and the border are not listed, and an empty line "
+    "is a thing at your own place. Answer with one action."
 )
 PROPOSER_BRIEF = (
     "Episodes are levels of Baba Is AI, a puzzle on a small grid whose rules are blocks of words that can be "
@@ -53,6 +53,7 @@ class BabaIsAI:
     primary: Literal["success", "reward"] = "success"
     seeded_levels = True
     generated = False
+    """The generators are the benchmark's; levels are drawn from them, since the benchmark has no fixed ones."""
 
     def __init__(self, options: Options | None = None) -> None:
         given = dict(options or {})
@@ -67,7 +68,7 @@ class BabaIsAI:
 
     @property
     def version(self) -> str:
-        return _content_version((*SOURCES, *LEVEL_SOURCES))
+        return content_version((*SOURCES, *LEVEL_SOURCES))
 
     def step_limit(self, preset: str) -> int:
         if preset not in STEP_LIMITS:
@@ -75,7 +76,7 @@ class BabaIsAI:
         return STEP_LIMITS[preset]
 
     def tasks(self, split: Split) -> Sequence[Task]:
-        """One task an id, in the published order. Out of distribution is empty, as it is in published work."""
+        """One task an id, in the published order. Out of distribution is empty, as it was published."""
         return _tasks(self._split, split)
 
     def cluster(self, level: Level) -> str:
@@ -134,7 +135,7 @@ def _choice(name: str, value: JSON, allowed: Sequence[str]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _content_version(files: tuple[str, ...]) -> str:
+def content_version(files: tuple[str, ...]) -> str:
     """A hash over the code that decides what is played."""
     digest = hashlib.sha256()
     for name in files:

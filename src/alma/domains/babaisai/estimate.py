@@ -87,7 +87,7 @@ class Estimate:
         return max(best, 1)
 
     def _barrier(self, game: Game, blocks: dict[int, list[Place]], you: Sequence[Place]) -> Sequence[Place]:
-        """Blocks of which one must be pushed before anything crosses to the right room; none if it is open."""
+        """Blocks, one of which must be pushed before anyone gets to the right room; none if it is open."""
         split = self._split
         if not split or any(x >= split for x, _ in you):
             return ()
@@ -161,7 +161,7 @@ class Estimate:
 
     @staticmethod
     def _pushes(a: Place, b: Place, c: Place, width: int, height: int, best: int) -> int:
-        """Pushes until three blocks stand in a row: one push changes how two of them lie by one cell at most."""
+        """Pushes until three blocks stand in a row: a push changes how two of them lie by one cell at most."""
         least = max(
             abs(b[0] - a[0] - 1) + abs(b[1] - a[1]),
             abs(c[0] - b[0] - 1) + abs(c[1] - b[1]),

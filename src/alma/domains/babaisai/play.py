@@ -17,6 +17,7 @@ from alma.records import Observation, Outcome, Step
 GOAL = "Bring something that is YOU onto something that is WIN."
 NOTHING = "Nothing that lies on top is YOU."
 LOST = "Nothing is YOU any more, so the level is lost."
+OVER = "The level is over."
 REFUSED = "not an action"
 
 
@@ -26,20 +27,22 @@ class BabaEnvironment:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._game = Game(layout)
-        self._won = False
+        self._won = self._over = False
 
     def reset(self) -> Observation:
-        self._game, self._won = Game(self._layout), False
+        self._game = Game(self._layout)
+        self._won = self._over = False
         return Observation(self._look(), GOAL, ACTIONS)
 
     def step(self, action: str) -> Step:
+        if self._over:
+            return Step(action, OVER, (), float(self._won), True, REFUSED)
         number = action_number(action)
         reward = self._game.step(number or 0)
         done = self._game.ended or self._game.out_of_steps
         self._won = reward > 0
         text = self._look()
-        if not done and hopeless(self._game):
-            done = True
+        self._over = done = done or hopeless(self._game)
         if number is None:
             text = f"There is no action {action[:40]!r}. Actions: {', '.join(ACTIONS)}.\n\n{text}"
         error = REFUSED if number is None else None
@@ -52,11 +55,7 @@ class BabaEnvironment:
         """Nothing to release."""
 
     def _look(self) -> str:
-        game = self._game
-        here = place_of(game, game.ruleset.you)
-        if here is not None:
-            return describe(game, here)
-        return f"{rules_text(game)}\n\n{LOST if hopeless(game) else NOTHING}"
+        return look(self._game)
 
 
 class PublishedEnvironment(BabaEnvironment):
@@ -84,6 +83,14 @@ def action_number(action: str) -> int | None:
     """The number of an action, whatever its case; None for what is no action."""
     word = action.strip().lower()
     return ACTIONS.index(word) if word in ACTIONS else None
+
+
+def look(game: Game) -> str:
+    """The benchmark's text, as seen from what is YOU; where nothing is, the rules and a line that says so."""
+    here = place_of(game, game.ruleset.you)
+    if here is not None:
+        return describe(game, here)
+    return f"{rules_text(game)}\n\n{LOST if hopeless(game) else NOTHING}"
 
 
 def hopeless(game: Game) -> bool:
