@@ -53,7 +53,7 @@ class BabaIsAI:
     primary: Literal["success", "reward"] = "success"
     seeded_levels = True
     generated = False
-    """The generators are the benchmark's; levels are drawn from them, since the benchmark has no fixed ones."""
+    """Levels are drawn by the benchmark's generators; it has no fixed ones."""
 
     def __init__(self, options: Options | None = None) -> None:
         given = dict(options or {})

@@ -161,7 +161,7 @@ class Estimate:
 
     @staticmethod
     def _pushes(a: Place, b: Place, c: Place, width: int, height: int, best: int) -> int:
-        """Pushes until three blocks stand in a row: a push changes how two of them lie by one cell at most."""
+        """Pushes until three blocks stand in a row: each changes how two of them lie by a cell at most."""
         least = max(
             abs(b[0] - a[0] - 1) + abs(b[1] - a[1]),
             abs(c[0] - b[0] - 1) + abs(c[1] - b[1]),

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.every_id or row["id"].removeprefix("env/") in REPRESENTATIVE
         for comparison in compare(row, options.levels)
     ]
-    _report(verdicts, drawn, time.monotonic() - began, options.json)
+    _report(verdicts, drawn, options.levels, time.monotonic() - began, options.json)
     return 1 if holm(drawn) or any(verdict.differences for verdict in verdicts.values()) else 0
 
 
@@ -66,7 +66,13 @@ def _replay_all(paths: Sequence[Path]) -> Verdict:
     return verdict
 
 
-def _report(verdicts: dict[str, Verdict], drawn: Sequence[Comparison], seconds: float, as_json: bool) -> None:
+def _report(
+    verdicts: dict[str, Verdict],
+    drawn: Sequence[Comparison],
+    drawn_levels: int,
+    seconds: float,
+    as_json: bool,
+) -> None:
     differing = holm(drawn)
     report: dict[str, Any] = {
         "traces": {
@@ -104,7 +110,8 @@ def _report(verdicts: dict[str, Verdict], drawn: Sequence[Comparison], seconds: 
             print(f"  DIFFERS {difference[:400]}")  # noqa: T201
     levels = report["levels"]
     print(  # noqa: T201
-        f"initial states: {levels['ids']} ids, {levels['tables']} tables, smallest p {levels['smallest_p']:.2g}; "
+        f"initial states: {levels['ids']} ids, {drawn_levels} levels each, {levels['tables']} tables, "
+        f"smallest p {levels['smallest_p']:.2g}; "
         f"{len(differing)} differ at a family-wise error rate of {ERROR_RATE:g} (Holm)"
     )
     for told in levels["differing"]:
@@ -113,7 +120,7 @@ def _report(verdicts: dict[str, Verdict], drawn: Sequence[Comparison], seconds: 
 
 
 def _write_sample(path: Path, traces: Sequence[Path], custom: Path) -> None:
-    """Of each id the first short win and, where there is one, the first reset; of custom levels the first few."""
+    """Of each id the first short win and the first reset, if there is one; the first few custom levels."""
     with gzip.GzipFile(path, "wb", mtime=0) as file:
         for episode in _chosen(traces, custom):
             file.write(json.dumps(episode, separators=(",", ":")).encode() + b"\n")

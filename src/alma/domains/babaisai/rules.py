@@ -60,8 +60,8 @@ class Rule(NamedTuple):
 class Ruleset:
     """What an ordered list of rules means. `flags` has property bits for each `what`; text and border too.
 
-    `you` are the kinds that YOU rules name, in order. `implied` maps a `what` to the kind that becomes STOP when one of it is asked whether it stops.
-    `turns` are pairs (kind, new object), in order.
+    `you` are the kinds that YOU rules name, in order. `implied` maps a `what` to the kind that becomes
+    STOP when one of it is asked whether it stops. `turns` are pairs (kind, new object), in order.
     """
 
     rules: tuple[Rule, ...]

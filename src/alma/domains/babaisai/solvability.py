@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def summary(table: Mapping[str, Sequence[Bounds]]) -> str:
     """A Markdown table, a row a task: counts for the short limit and for the original's."""
     lines = [
-        f"| task | levels | shortest win: min / median / max | > {SHORT_LIMIT} steps | undecided at {SHORT_LIMIT} "
-        f"| undecided at {STEP_LIMIT} | can't be won |",
+        f"| task | levels | shortest win: min / median / max | > {SHORT_LIMIT} steps "
+        f"| undecided at {SHORT_LIMIT} | undecided at {STEP_LIMIT} | can't be won |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [_row(name, levels) for name, levels in table.items()]
