@@ -12,7 +12,7 @@ from itertools import count
 
 from alma.domains.babaisai.engine import Game
 from alma.domains.babaisai.layout import Layout
-from alma.domains.babaisai.levels import draw
+from alma.domains.babaisai.levels import draw, recipe
 from alma.domains.babaisai.names import NAMES
 from alma.records import SPLITS, Split, derive_seed
 
@@ -26,7 +26,11 @@ def level_number(split: Split, seed: int) -> int:
 
 
 def layout(name: str, number: int, covered: bool = False) -> Layout:
-    """The level of an id with that number. `covered`: levels whose YOU can't be seen are not left out."""
+    """The level of an id with that number. `covered`: levels whose YOU can't be seen are not left out.
+
+    Raises DomainError for an id that isn't one of the 53.
+    """
+    recipe(name)
     if 0 <= number < LISTED:
         return _stream(name, covered).at(number)
     return next(_drawn(name, covered, number))[1]
