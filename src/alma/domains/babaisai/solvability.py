@@ -3,10 +3,11 @@
     python -m alma.domains.babaisai.solvability                   the kept table, summed up
     python -m alma.domains.babaisai.solvability --make [--seeds N] [--states N]
 
-`--make` solves the first N levels of each id in the split that plays it and writes the table anew. A row
-holds [lower, upper] for each level seed: no win is shorter than `lower`, a win of `upper` steps was found
-and replayed in the engine. The two are null for a level that can't be won, `upper` alone where the search
-gave up.
+`--make` solves the first N levels of each id in the split that plays it. What the table has for the same
+levels is kept, so it may be stopped and goes on; when levels have changed it begins anew. A row holds
+[lower, upper] for each level seed: no win is shorter than `lower`, a win of `upper` steps was found and
+replayed in the engine. The two are null for a level that can't be won, `upper` alone where the search gave
+up.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from alma.domains.babaisai import streams
 from alma.domains.babaisai.engine import STEP_LIMIT, Game
 from alma.domains.babaisai.names import published
 from alma.domains.babaisai.solver import Solution, solve
-from alma.records import Split
+from alma.domains.babaisai.streams import level_number
+from alma.records import Split, content_hash
 
 DATA = "solvability.json"
 SEEDS = 8
@@ -49,8 +51,8 @@ class Bounds:
 @lru_cache(maxsize=1)
 def solvability() -> Mapping[str, tuple[Bounds, ...]]:
     """The kept table: a task's name to its levels by level seed."""
-    text = resources.files("alma.domains.babaisai").joinpath("data", DATA).read_text(encoding="utf-8")
-    return {name: tuple(Bounds(*pair) for pair in row) for name, row in json.loads(text).items()}
+    rows = json.loads(_path().read_text(encoding="utf-8"))["rows"]
+    return {name: tuple(Bounds(*pair) for pair in row) for name, row in rows.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,20 +99,40 @@ def _row(name: str, levels: Sequence[Bounds]) -> str:
     )
 
 
-def _make(seeds: int, states: int, processes: int) -> None:
+def played() -> list[tuple[Split, str]]:
+    """The ids with the split that plays them."""
     train, test = published()
-    wanted: list[tuple[Split, str]] = [
-        *(("train", name) for name in train),
-        *(("in_distribution", name) for name in test),
+    return [*(("train", name) for name in train), *(("in_distribution", name) for name in test)]
+
+
+def levels_hash() -> str:
+    """Changes when the levels do."""
+    return content_hash([streams.layout(name, level_number(split, 0)).key for split, name in played()])
+
+
+def _make(seeds: int, states: int, processes: int) -> None:
+    path, levels = _path(), levels_hash()
+    rows: dict[str, list[list[int | None]]] = {f"{split}/{name}": [] for split, name in played()}
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        rows |= kept["rows"] if kept["levels"] == levels else {}
+    jobs = [
+        (split, name, seed, states)
+        for seed in range(seeds)
+        for split, name in played()
+        if seed >= len(rows[f"{split}/{name}"])
     ]
-    jobs = [(split, name, seed, states) for split, name in wanted for seed in range(seeds)]
-    rows: dict[str, list[list[int | None]]] = {f"{split}/{name}": [] for split, name in wanted}
     for number, (name, pair) in enumerate(_solve_all(jobs, processes), 1):
         rows[name].append(pair)
         print(f"[{number}/{len(jobs)}] {name} {pair}", file=sys.stderr)  # noqa: T201
-    text = json.dumps(rows).replace("]], ", "]],\n").replace("{", "{\n").replace("}", "\n}\n")
-    Path(str(resources.files("alma.domains.babaisai")), "data", DATA).write_text(text, encoding="utf-8")
+        written = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
+        path.with_suffix(".new").write_text(f'{{"levels": "{levels}", "rows": {{\n{written}\n}}}}\n')
+        path.with_suffix(".new").replace(path)
     solvability.cache_clear()
+
+
+def _path() -> Path:
+    return Path(str(resources.files("alma.domains.babaisai"))) / "data" / DATA
 
 
 def _solve_all(
@@ -122,7 +144,7 @@ def _solve_all(
 
 def _solved(job: tuple[Split, str, int, int]) -> tuple[str, list[int | None]]:
     split, name, seed, states = job
-    layout = streams.layout(name, streams.level_number(split, seed))
+    layout = streams.layout(name, level_number(split, seed))
     found = solve(layout, states)
     game = Game(layout)
     for action in found.actions:
