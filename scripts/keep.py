@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "demo_seeds": ("-m", "benchmarks.demo_seeds"),
     "official_table": ("-m", "benchmarks.official_table"),
     "reader": ("-m", "benchmarks.reader"),
+    "baba": ("-m", "benchmarks.baba"),
+    "baba_oracle": ("-m", "alma.domains.babaisai.oracle"),
     "engine": ("benchmarks/engine/run.py",),
     "oracle": ("-m", "alma.domains.alfworld.oracle"),
     "stats": ("-m", "benchmarks.stats"),
