@@ -71,7 +71,7 @@ def households() -> str:
 
 
 def baba_solvability() -> str:
-    """Of each task of Baba Is AI: how long its shortest wins are, and which levels can't be won in 20 steps."""
+    """Tasks of Baba Is AI: how long shortest wins are, and which levels can't be won in 20 steps."""
     return f"{MADE}{summary(solvability())}\n"
 
 

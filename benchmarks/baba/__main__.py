@@ -13,6 +13,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from alma.domains.babaisai.engine import ACTIONS, STEP_LIMIT, Game
@@ -55,9 +56,7 @@ def _measure(names: Sequence[str], count: int) -> dict[str, float]:
         for seed in range(count)
     ]
     steps = len(plays) * STEP_LIMIT
-    raw = _best(lambda: [_raw(layout, actions) for layout, actions in plays])
-    texts = _best(lambda: [_with_text(layout, actions) for layout, actions in plays])
-    whole = _best(lambda: [_whole(layout, actions) for layout, actions in plays])
+    raw, texts, whole = (_best(partial(_each, way, plays)) for way in (_raw, _with_text, _whole))
     resets = _best(lambda: [Game(layout) for layout, _ in plays])
     drawn = _best(lambda: [draw(name, seed) for name in names for seed in range(count)])
     return {
@@ -68,6 +67,11 @@ def _measure(names: Sequence[str], count: int) -> dict[str, float]:
         "levels drawn": len(plays) / drawn,
         "µs for a text": 1e6 * (texts - raw) / steps,
     }
+
+
+def _each(way: Callable[[Layout, Sequence[int]], None], plays: Sequence[tuple[Layout, list[int]]]) -> None:
+    for layout, actions in plays:
+        way(layout, actions)
 
 
 def _raw(layout: Layout, actions: Sequence[int]) -> None:

@@ -77,7 +77,9 @@ class Estimate:
                 best = min(best, self._walk(you, there, barrier))
             else:
                 form = self._form(you, nouns[kind][1], iss, blocks.get(_WIN_BLOCK, []), barrier)
-                best = min(best, max(1 + form, self._corner(you, nouns[kind][1], there, blocks, direct)))
+                if form < best and kind not in ruleset.you:
+                    form = max(form, self._corner(you, nouns[kind][1], there, blocks, direct) - 1)
+                best = min(best, 1 + form)
         for kind, there in () if direct else nouns:
             if kind not in ruleset.you:
                 best = min(best, 1 + self._form(you, there, iss, blocks.get(_YOU_BLOCK, []), barrier))
