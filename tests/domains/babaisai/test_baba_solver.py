@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from alma.domains.babaisai import streams
 from alma.domains.babaisai.engine import Game
 from alma.domains.babaisai.estimate import Estimate
 from alma.domains.babaisai.layout import Layout
 from alma.domains.babaisai.levels import draw
 from alma.domains.babaisai.names import published
-from alma.domains.babaisai.solvability import Bounds, solvability, summary
+from alma.domains.babaisai.solvability import Bounds, levels_hash, solvability, summary
 from alma.domains.babaisai.solver import solve
 from alma.domains.babaisai.streams import layout, level_number
 
@@ -80,6 +84,11 @@ def test_the_kept_table_has_every_published_task_and_its_levels_are_those_played
         for seed, bounds in enumerate(table[f"train/{name}"][:3]):
             found = solve(layout(name, level_number("train", seed)), 25_000)
             assert (found.lower, found.upper) == (bounds.lower, bounds.upper)
+
+
+def test_levels_are_still_those_that_the_table_was_made_for() -> None:
+    kept = json.loads((Path(streams.__file__).parent / "data/solvability.json").read_text())
+    assert kept["levels"] == levels_hash(), "levels have changed: make the table anew, tell it in CHANGELOG"
 
 
 def test_the_summary_has_a_row_a_task_and_one_a_split() -> None:
