@@ -1,10 +1,11 @@
 """Which levels can be won, and in how many steps: a table made by the solver and kept with the package.
 
     python -m alma.domains.babaisai.solvability                   the kept table, summed up
-    python -m alma.domains.babaisai.solvability --make [--seeds N] [--states N]
+    python -m alma.domains.babaisai.solvability --make [--again] [--seeds N] [--states N]
 
 `--make` solves the first N levels of each id in the split that plays it. What the table has for the same
-levels is kept, so it may be stopped and goes on; when levels have changed it begins anew. A row holds
+levels is kept, so it may be stopped and goes on; when levels have changed it begins anew. `--again` also
+looks again at levels of which it is undecided whether they can be won in either limit. A row holds
 [lower, upper] for each level seed: no win is shorter than `lower`, a win of `upper` steps was found and
 replayed in the engine. The two are null for a level that can't be won, `upper` alone where the search gave
 up.
@@ -62,12 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--make", action="store_true", help="solve the levels and write the table anew")
+    parser.add_argument("--again", action="store_true", help="also look again at what is undecided")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="level seeds of each task")
     parser.add_argument("--states", type=int, default=STATES, help="states after which a search gives up")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)
     if options.make:
-        _make(options.seeds, options.states, options.processes)
+        _make(options.seeds, options.states, options.processes, options.again)
     print(summary(solvability()))  # noqa: T201
     return 0
 
@@ -110,7 +112,7 @@ def levels_hash() -> str:
     return content_hash([streams.layout(name, level_number(split, 0)).key for split, name in played()])
 
 
-def _make(seeds: int, states: int, processes: int) -> None:
+def _make(seeds: int, states: int, processes: int, again: bool) -> None:
     path, levels = _path(), levels_hash()
     rows: dict[str, list[list[int | None]]] = {f"{split}/{name}": [] for split, name in played()}
     if path.is_file():
@@ -120,15 +122,19 @@ def _make(seeds: int, states: int, processes: int) -> None:
         (split, name, seed, states)
         for seed in range(seeds)
         for split, name in played()
-        if seed >= len(rows[f"{split}/{name}"])
+        if seed >= len(row := rows[f"{split}/{name}"]) or (again and _undecided(row[seed]))
     ]
-    for number, (name, pair) in enumerate(_solve_all(jobs, processes), 1):
-        rows[name].append(pair)
+    for number, (name, seed, pair) in enumerate(_solve_all(jobs, processes), 1):
+        rows[name][seed : seed + 1] = [pair]
         print(f"[{number}/{len(jobs)}] {name} {pair}", file=sys.stderr)  # noqa: T201
         written = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
         path.with_suffix(".new").write_text(f'{{"levels": "{levels}", "rows": {{\n{written}\n}}}}\n')
         path.with_suffix(".new").replace(path)
     solvability.cache_clear()
+
+
+def _undecided(pair: Sequence[int | None]) -> bool:
+    return None in [Bounds(*pair).within(limit) for limit in (SHORT_LIMIT, STEP_LIMIT)]
 
 
 def _path() -> Path:
@@ -137,12 +143,12 @@ def _path() -> Path:
 
 def _solve_all(
     jobs: Sequence[tuple[Split, str, int, int]], processes: int
-) -> Iterator[tuple[str, list[int | None]]]:
+) -> Iterator[tuple[str, int, list[int | None]]]:
     with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=50) as pool:
         yield from pool.imap(_solved, jobs)
 
 
-def _solved(job: tuple[Split, str, int, int]) -> tuple[str, list[int | None]]:
+def _solved(job: tuple[Split, str, int, int]) -> tuple[str, int, list[int | None]]:
     split, name, seed, states = job
     layout = streams.layout(name, level_number(split, seed))
     found = solve(layout, states)
@@ -151,7 +157,7 @@ def _solved(job: tuple[Split, str, int, int]) -> tuple[str, list[int | None]]:
         game.step(action)
     if found.upper is not None and not game.won:
         raise AssertionError(f"{split}/{name} seed {seed}: the solution does not win")
-    return f"{split}/{name}", [found.lower, found.upper]
+    return f"{split}/{name}", seed, [found.lower, found.upper]
 
 
 if __name__ == "__main__":
