@@ -17,10 +17,11 @@ from pathlib import Path
 
 from scripts.cli_reference import cli_reference
 from scripts.ring import ring
-from scripts.tables import grammar_parts, households, presets
+from scripts.tables import baba_solvability, grammar_parts, households, presets
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli_reference,
+    "docs/generated/baba_solvability.md": baba_solvability,
     "docs/generated/grammar_parts.md": grammar_parts,
     "docs/generated/households.md": households,
     "docs/generated/presets.md": presets,

@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "reader": ("-m", "benchmarks.reader"),
     "kills": ("-m", "benchmarks.kills"),
     "rollout": ("-m", "benchmarks.rollout"),
+    "baba": ("-m", "benchmarks.baba"),
+    "baba_oracle": ("-m", "alma.domains.babaisai.oracle"),
     "engine": ("benchmarks/engine/run.py",),
     "oracle": ("-m", "alma.domains.alfworld.oracle"),
     "stats": ("-m", "benchmarks.stats"),

@@ -12,6 +12,7 @@ from typing import Any
 from alma.cli.options import PRESETS
 from alma.domains.alfworld import Households
 from alma.domains.alfworld.households import house_of
+from alma.domains.babaisai.solvability import solvability, summary
 from alma.learning.config import RunConfig
 from alma.proposers.grammar.genome import PARTS
 from alma.records import SPLITS
@@ -67,6 +68,11 @@ def households() -> str:
         told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
         rows.append((split.replace("_", " "), len(tasks), len(houses), told))
     return MADE + _table(("split", "tasks", "houses", "tasks by type"), rows)
+
+
+def baba_solvability() -> str:
+    """Tasks of Baba Is AI: how long shortest wins are, and which levels can't be won in 20 steps."""
+    return f"{MADE}{summary(solvability())}\n"
 
 
 def _summary(module: str, name: str) -> str:

@@ -41,6 +41,7 @@ DOMAINS: Mapping[str, str] = {
     "alfworld": "alma.domains.alfworld:OfficialAlfworld",
     "alfworld:households": "alma.domains.alfworld:Households",
     "minihack": "alma.domains.minihack:MiniHack",
+    "babaisai": "alma.domains.babaisai:BabaIsAI",
 }
 PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
     "grammar": GrammarProposer,
