@@ -138,3 +138,32 @@ def test_a_study_is_one_command_that_goes_on(tmp_path, capsys):
     assert "3 of 3" in capsys.readouterr().out
     assert run(["report", "many", "--out", "page.html"]) == 0
     assert "seed-2/report.html" in (tmp_path / "page.html").read_text()
+
+
+def test_an_engine_that_crashes_in_mid_episode_costs_no_score():
+    command = "eval trajectory_retrieval --domain alfworld:households --collect-size 200 --size 120"
+    child = subprocess.Popen(
+        [*ALMA, *command.split(), "--workers", "1", "--repeats", "2", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    hit = 0
+    while child.poll() is None and hit < 3:
+        time.sleep(0.4)
+        workers = subprocess.run(
+            ["pgrep", "-P", str(child.pid), "-f", "alma.domains.pool"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.split()
+        for worker in workers:
+            os.kill(int(worker), signal.SIGSEGV)
+            hit += 1
+    out, error = child.communicate(timeout=120)
+    assert child.returncode == 0, error
+    assert hit >= 1
+    result = json.loads(out)
+    assert 1 <= result["engine_faults"] <= hit
+    for table in result["tables"]:
+        assert [(row["episodes"], row["missing"]) for row in table["designs"]] == [(240, 0)] * 2

@@ -82,7 +82,7 @@ def test_each_command_exists_with_its_options(block: Block) -> None:
                 continue
             assert find_spec(arguments[1]), f"{block.name}: there is no {arguments[1]}"
         else:
-            assert program in ("source", "export"), f"{block.name}: what is {program}?"
+            assert program in ("source", "export", "pip"), f"{block.name}: what is {program}?"
             assert block.mode == "never"
 
 

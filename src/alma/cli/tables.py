@@ -59,7 +59,14 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
         out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
     for table in summary["tables"]:
         print_table(table, out)
+    print_faults(search.get("engine_faults", 0), out)
     out.print(f"\nall numbers: {run / 'summary.json'}; sandbox: {summary['sandbox']}")
+
+
+def print_faults(faults: int, out: Console) -> None:
+    """Say that engines failed, where any did; a failed episode was played once more on a fresh worker."""
+    if faults:
+        out.print(f"note: a game engine crashed or hung {faults} times; those episodes were played again")
 
 
 def print_study(summary: Mapping[str, Any], folder: Path) -> None:

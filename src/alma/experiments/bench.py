@@ -71,6 +71,7 @@ async def bench(
                 "agent_version": house.agent.version,
                 "simulated_executor": house.agent.simulated,
                 "sandbox": house.sandbox.name,
+                "engine_faults": house.pool.faults,
                 "tables": tables,
             }
 

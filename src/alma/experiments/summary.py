@@ -63,6 +63,7 @@ def summarise_search(
             "usd": spent.usd,
             "lost_usd": ledger.lost().usd,
             "ended": why,
+            "engine_faults": house.pool.faults,
             "no_memory": None if nothing is None else getattr(nothing, house.domain.primary),
         },
         "learned": learned,

@@ -7,8 +7,11 @@ from functools import lru_cache
 from typing import Literal
 
 from alma.domains.alfworld.engine import Board
+from alma.domains.alfworld.export import to_game_json
 from alma.domains.alfworld.households import NAME, generate, house_of, household_tasks
 from alma.domains.alfworld.play import AlfworldEnvironment
+from alma.domains.alfworld.stock import require
+from alma.domains.alfworld.stock_play import StockEnvironment
 from alma.domains.alfworld.tables import HOUSEHOLD_DATA, HOUSEHOLD_SOURCES, content_version
 from alma.domains.contract import DomainBrief, Options
 from alma.records import JSON, ConfigError, Level, Split, Task
@@ -40,7 +43,7 @@ def step_limit(preset: str) -> int:
 
 
 class Households:
-    """`alfworld:households`. Options: `habit` in [0, 1] (1) and `scramble` 0 or 1 (0)."""
+    """`alfworld:households`. Options: `habit` in [0, 1] (1), `scramble` 0 or 1 (0), `engine` (own)."""
 
     name = NAME
     primary: Literal["success", "reward"] = "success"
@@ -51,12 +54,15 @@ class Households:
         given = dict(options or {})
         self._habit = _share("habit", given.pop("habit", 1.0))
         self._scramble = _switch("scramble", given.pop("scramble", 0))
+        self._stock = stock_engine(NAME, given.pop("engine", "own"))
         if given:
-            raise ConfigError(f"{NAME} has no option {', '.join(sorted(given))}; options: habit, scramble")
+            known = "habit, scramble, engine"
+            raise ConfigError(f"{NAME} has no option {', '.join(sorted(given))}; options: {known}")
 
     @property
     def options(self) -> Mapping[str, JSON]:
-        return {"habit": self._habit, "scramble": int(self._scramble)}
+        own = {"habit": self._habit, "scramble": int(self._scramble)}
+        return {**own, "engine": "stock"} if self._stock else own
 
     @property
     def version(self) -> str:
@@ -75,7 +81,10 @@ class Households:
     def content_key(self, level: Level) -> str:
         return _content_key(level.task.id, self._habit, self._scramble)
 
-    def open(self, level: Level) -> AlfworldEnvironment:
+    def open(self, level: Level) -> AlfworldEnvironment | StockEnvironment:
+        if self._stock:
+            world = generate(level.task.id, self._habit, self._scramble)
+            return StockEnvironment(to_game_json(world), world.goal_text)
         return AlfworldEnvironment(_board(level.task.id, self._habit, self._scramble))
 
     def brief(self) -> DomainBrief:
@@ -91,6 +100,15 @@ def _board(task_id: str, habit: float, scramble: bool) -> Board:
 @lru_cache(maxsize=8192)
 def _content_key(task_id: str, habit: float, scramble: bool) -> str:
     return generate(task_id, habit, scramble).content_key()
+
+
+def stock_engine(name: str, value: JSON) -> bool:
+    """Whether the option `engine` asks for the stock engine. Raises ConfigError for an unknown one."""
+    if value not in ("own", "stock"):
+        raise ConfigError(f"{name}: engine must be own or stock, not {value!r}")
+    if value == "stock":
+        require()
+    return value == "stock"
 
 
 def _share(name: str, value: JSON) -> float:

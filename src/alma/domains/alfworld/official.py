@@ -12,9 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from alma.domains.alfworld.domain import EXECUTOR_BRIEF, PROPOSER_BRIEF, step_limit
+from alma.domains.alfworld.domain import EXECUTOR_BRIEF, PROPOSER_BRIEF, step_limit, stock_engine
 from alma.domains.alfworld.engine import Board
 from alma.domains.alfworld.play import AlfworldEnvironment
+from alma.domains.alfworld.stock_play import StockEnvironment
 from alma.domains.alfworld.tables import SOURCES, content_version
 from alma.domains.alfworld.world import World, load_world
 from alma.domains.contract import DomainBrief, Options
@@ -40,7 +41,7 @@ _TAIL_BYTES = 8192
 
 
 class OfficialAlfworld:
-    """`alfworld`. Option: `data`, the folder that holds `json_2.1.1/<split>/` or `<split>/`."""
+    """`alfworld`. Options: `data`, the folder that holds `json_2.1.1/<split>/` or `<split>/`; `engine`."""
 
     name = NAME
     primary: Literal["success", "reward"] = "success"
@@ -50,14 +51,15 @@ class OfficialAlfworld:
     def __init__(self, options: Options | None = None) -> None:
         given = dict(options or {})
         data = given.pop("data", None)
+        self._stock = stock_engine(NAME, given.pop("engine", "own"))
         if given:
-            raise ConfigError(f"{NAME} has no option {', '.join(sorted(given))}; options: data")
+            raise ConfigError(f"{NAME} has no option {', '.join(sorted(given))}; options: data, engine")
         self._data = str(data) if data else ""
 
     @property
     def options(self) -> Mapping[str, JSON]:
         """Without `data`: where the games lie says nothing about what they are."""
-        return {}
+        return {"engine": "stock"} if self._stock else {}
 
     @property
     def version(self) -> str:
@@ -78,7 +80,11 @@ class OfficialAlfworld:
     def content_key(self, level: Level) -> str:
         return _content_key(*self._file(level))
 
-    def open(self, level: Level) -> AlfworldEnvironment:
+    def open(self, level: Level) -> AlfworldEnvironment | StockEnvironment:
+        if self._stock:
+            path, changed = self._file(level)
+            text = Path(path).read_text(encoding="utf-8")
+            return StockEnvironment(text, _board(path, changed).world.goal_text)
         return AlfworldEnvironment(_board(*self._file(level)))
 
     def brief(self) -> DomainBrief:
