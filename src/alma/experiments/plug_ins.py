@@ -25,6 +25,7 @@ from alma.selectors import SELECTORS, Selector
 DOMAINS: Mapping[str, str] = {
     "alfworld": "alma.domains.alfworld:OfficialAlfworld",
     "alfworld:households": "alma.domains.alfworld:Households",
+    "textworld:fetch": "alma.domains.textworld:Fetch",
 }
 PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
     "grammar": GrammarProposer,
