@@ -15,9 +15,9 @@ import numpy as np
 
 from alma.agents.contract import Game, Model, Recalled
 from alma.agents.reader.recalled import Reading, read
-from alma.agents.reader.words import follows, mentions, phrase
+from alma.agents.reader.words import follows, mentions, phrase, title
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Reader:
 
     async def play(self, game: Game, recalled: Recalled, model: Model | None, seed: int) -> None:
         mind = _Mind(game.first.goal, self._weights, np.random.default_rng(seed))
+        mind.arrive(game.first.text)
         mind.hear(recalled.text)
         while not game.over:
             fresh_text = await recalled.on_step(tuple(game.steps))
@@ -83,6 +84,8 @@ class _Known(NamedTuple):
     hits: tuple[str, ...]
     pair: frozenset[tuple[str, str]] | None
     subject: str
+    things: frozenset[str]
+    """The words after the first of an action without numbers; empty for one that has some."""
 
 
 class _Mind:
@@ -95,8 +98,12 @@ class _Mind:
         self._goal_words = frozenset(phrase(goal).names)
         self._named = dict.fromkeys(self._goal_words, 0)
         self._tries: dict[str, int] = {}
+        self._tries_at: dict[str, dict[str, int]] = {}
+        self._place = ""
         self._known: dict[str, _Known] = {}
         self._ever: dict[str, int] = {}
+        self._ever_at: dict[str, dict[str, int]] = {}
+        self._objects: set[str] = set()
         self._progress: set[frozenset[str]] = set()
         self._handled: set[str] = set()
         self._first: frozenset[str] | None = None
@@ -145,6 +152,14 @@ class _Mind:
         self._before = now
         return admissible[best]
 
+    def arrive(self, observation: str) -> None:
+        """Notice in which place this is, where a game titles its places: there a try counts for its place only."""
+        place = title(observation)
+        if place or not self._tries_at:
+            self._place = place
+        self._tries = self._tries_at.setdefault(self._place, {})
+        self._ever = self._ever_at.setdefault(self._place, {})
+
     def saw(self, action: str, observation: str, admissible: tuple[str, ...]) -> None:
         """Learn from what the action led to."""
         self._tries[action] = self._tries.get(action, 0) + 1
@@ -170,6 +185,8 @@ class _Mind:
             if hits not in self._progress:
                 self._progress.add(hits)
                 self._tries = {action: 1}
+                self._tries_at = {self._place: self._tries}
+        self.arrive(observation)
 
     def _notice(self, admissible: tuple[str, ...]) -> None:
         if self._first is None:
@@ -182,7 +199,10 @@ class _Mind:
             hits = tuple(sorted(self._goal_words.intersection(said.names[1:])))
             verb = said.names[0] if said.names else ""
             pair = said.entities if len(said.entities) >= 2 else None
-            self._known[action] = _Known(verb, hits, pair, said.subject)
+            things = frozenset() if any(said.numbers) else frozenset(said.names[1:])
+            self._known[action] = _Known(verb, hits, pair, said.subject, things)
+            if things:
+                self._objects.add(" ".join(said.names[1:]))
             for word in hits:
                 self._named[word] += 1
 
@@ -210,6 +230,11 @@ class _Mind:
                     score -= w.undo
                 if known.subject not in self._topic:
                     score -= w.unrelated
+            elif known.things:
+                if known.things <= self._known_things(self._enabled.get(action)):
+                    score -= w.undo
+                if self._is_unrelated(action):
+                    score -= w.unrelated
             if self._plans:
                 score += w.plan * max([plan.worth(action, w) for plan in self._plans])
                 if action in self._back:
@@ -218,6 +243,21 @@ class _Mind:
                 score += w.hint * self._hinted(action) * (w.hint_tried if action in self._ever else 1.0)
             scores.append(score)
         return scores
+
+    def _known_things(self, action: str | None) -> frozenset[str]:
+        return self._known[action].things if action in self._known else frozenset()
+
+    def _is_unrelated(self, action: str) -> bool:
+        """Whether an action without numbers is about two things of which the first is not in the topic.
+
+        Things are what other actions are about as a whole.
+        """
+        names = phrase(action).names[1:]
+        for end in range(1, len(names) - 1):
+            if " ".join(names[:end]) in self._objects and self._topic.isdisjoint(names[:end]):
+                if any(" ".join(names[start:]) in self._objects for start in range(end + 1, len(names))):
+                    return True
+        return False
 
     def _ways_back(self, item: str, now: frozenset[str]) -> list[str]:
         """Possible actions that once led to where `item` could be done."""
