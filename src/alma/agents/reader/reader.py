@@ -84,8 +84,8 @@ class _Known(NamedTuple):
     hits: tuple[str, ...]
     pair: frozenset[tuple[str, str]] | None
     subject: str
-    things: frozenset[str]
-    """The words after the first of an action without numbers; empty for one that has some."""
+    things: tuple[str, ...]
+    """The things of an action without numbers, in order; none for an action that has some."""
 
 
 class _Mind:
@@ -192,17 +192,15 @@ class _Mind:
         if self._first is None:
             self._first = frozenset(admissible)
             self._before = self._first
-        for action in admissible:
-            if action in self._known:
-                continue
+        fresh = [action for action in admissible if action not in self._known]
+        self._objects.update(" ".join(phrase(action).names[1:]) for action in fresh)
+        for action in fresh:
             said = phrase(action)
             hits = tuple(sorted(self._goal_words.intersection(said.names[1:])))
             verb = said.names[0] if said.names else ""
             pair = said.entities if len(said.entities) >= 2 else None
-            things = frozenset() if any(said.numbers) else frozenset(said.names[1:])
+            things = () if any(said.numbers) else self._things(said.names[1:])
             self._known[action] = _Known(verb, hits, pair, said.subject, things)
-            if things:
-                self._objects.add(" ".join(said.names[1:]))
             for word in hits:
                 self._named[word] += 1
 
@@ -231,9 +229,9 @@ class _Mind:
                 if known.subject not in self._topic:
                     score -= w.unrelated
             elif known.things:
-                if known.things <= self._known_things(self._enabled.get(action)):
+                if set(known.things) <= self._done_with(self._enabled.get(action)):
                     score -= w.undo
-                if self._is_unrelated(action):
+                if len(known.things) > 1 and self._topic.isdisjoint(known.things[0].split()):
                     score -= w.unrelated
             if self._plans:
                 score += w.plan * max([plan.worth(action, w) for plan in self._plans])
@@ -244,20 +242,18 @@ class _Mind:
             scores.append(score)
         return scores
 
-    def _known_things(self, action: str | None) -> frozenset[str]:
-        return self._known[action].things if action in self._known else frozenset()
+    def _done_with(self, action: str | None) -> frozenset[str]:
+        """The things of an action that was played."""
+        return frozenset(self._known[action].things) if action in self._known else frozenset()
 
-    def _is_unrelated(self, action: str) -> bool:
-        """Whether an action without numbers is about two things of which the first is not in the topic.
-
-        Things are what other actions are about as a whole.
-        """
-        names = phrase(action).names[1:]
+    def _things(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The things in the words of an action without numbers: what other actions are about as a whole."""
         for end in range(1, len(names) - 1):
-            if " ".join(names[:end]) in self._objects and self._topic.isdisjoint(names[:end]):
-                if any(" ".join(names[start:]) in self._objects for start in range(end + 1, len(names))):
-                    return True
-        return False
+            if " ".join(names[:end]) in self._objects:
+                for start in range(end + 1, len(names)):
+                    if " ".join(names[start:]) in self._objects:
+                        return " ".join(names[:end]), " ".join(names[start:])
+        return (" ".join(names),) if names else ()
 
     def _ways_back(self, item: str, now: frozenset[str]) -> list[str]:
         """Possible actions that once led to where `item` could be done."""

@@ -93,7 +93,9 @@ def _tasks(split: Split) -> tuple[Task, ...]:
 
 @lru_cache(maxsize=1)
 def _quests() -> Mapping[str, tuple[World, Quest]]:
-    return {f"{world.id}/{quest.slug}": (world, quest) for world in worlds().values() for quest in world.quests}
+    return {
+        f"{world.id}/{quest.slug}": (world, quest) for world in worlds().values() for quest in world.quests
+    }
 
 
 @lru_cache(maxsize=1)

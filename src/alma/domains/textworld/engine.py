@@ -12,16 +12,22 @@ import importlib
 import re
 import warnings
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from alma.domains.textworld.logic import Fact, Logic, Rules, View, apply
+from alma.domains.textworld.logic import Change, Fact, Logic, Rules, View, apply
 from alma.domains.textworld.worlds import Story
 from alma.records import ConfigError
 
 EXTRA = "pip install 'alma-meta[textworld]'"
 SEED = 1
 """Of the interpreter's own chance. The games draw nothing from it, but it must not be the clock."""
+
+MOMENTS = 1000
+"""How many moments of a world are kept; one takes about two kilobytes."""
+
+_State = tuple[Any, Any, Any, Any, tuple[Any, ...]]
 
 TRACE = "tw-trace-actions"
 EVENT = re.compile(r"\[([^\]]+)\]\n?")
@@ -39,8 +45,24 @@ def require() -> None:
         raise ConfigError(f"domain textworld needs the engine: {EXTRA}")
 
 
+@dataclass(slots=True)
+class _Moment:
+    """What the engine said and where it stood after one exact list of commands."""
+
+    text: str
+    changes: tuple[Change, ...]
+    view: View
+    ended: bool
+    state: _State
+    next: dict[str, _Moment] = field(default_factory=dict)
+
+
 class Engine:
-    """Plays one world, again and again. Owned by one process; not thread-safe."""
+    """Plays one world, again and again. Owned by one process; not thread-safe.
+
+    The engine is deterministic, so what it said to a list of commands is kept, and a list that begins the
+    same way is played by it from where the two part. At most MOMENTS moments are kept.
+    """
 
     def __init__(self, story: Story, rules: Rules) -> None:
         require()
@@ -56,29 +78,75 @@ class Engine:
         self._first_facts = story.facts
         banner, _ = self._frotz.reset()
         room = FIRST_ROOM.search(banner)
-        self.first_text = clean(banner[room.start() if room else 0 :])
         self._frotz.step(TRACE)
-        self._begin: Any = self._frotz.get_state()
+        self._base: Any = self._frotz.get_state()
+        view = self._logic.view(story.facts)
+        text = clean(banner[room.start() if room else 0 :])
+        self._first = _Moment(text, (), view, False, self._state())
+        self._kept = 0
+        self._standing = self._first
         self.reset()
 
-    def reset(self) -> None:
-        """Put the game back to its beginning."""
-        self._frotz.set_state(self._begin)
+    def reset(self) -> str:
+        """Put the game back to its beginning; what it says there."""
+        if self._kept > MOMENTS:
+            self._first.next.clear()
+            self._kept = 0
         self.facts: frozenset[Fact] = self._first_facts
-        self.view: View = self._logic.view(self.facts)
-        self.ended = False
+        self._now = self._first
+        return self._first.text
 
     def step(self, command: str) -> str:
         """Give the game a command; what it says, cleaned. The facts and the view follow."""
+        moment = self._now.next.get(command)
+        if moment is None:
+            moment = self._now.next[command] = self._play(command)
+            self._kept += 1
+        for change in moment.changes:
+            self.facts = apply(self.facts, change)
+        self._now = moment
+        return moment.text
+
+    @property
+    def view(self) -> View:
+        return self._now.view
+
+    @property
+    def ended(self) -> bool:
+        """Whether the game itself is over."""
+        return self._now.ended
+
+    def _play(self, command: str) -> _Moment:
+        if self._standing is not self._now:
+            self._restore(self._now.state)
         said: str = self._frotz.step(command)[0]
+        facts, view = self.facts, self._now.view
+        changes = []
         for event in EVENT.findall(said):
             name, carried_out, _ = event.partition(CARRIED_OUT)
-            change = self.view.changes.get(name.lower()) if carried_out else None
+            change = view.changes.get(name.lower()) if carried_out else None
             if change is not None and (change.added or change.removed):
-                self.facts = apply(self.facts, change)
-                self.view = self._logic.view(self.facts)
-        self.ended = LOST in said or WON in said
-        return clean(EVENT.sub("", said))
+                changes.append(change)
+                facts = apply(facts, change)
+                view = self._logic.view(facts)
+        ended = LOST in said or WON in said
+        text = clean(EVENT.sub("", said))
+        self._standing = _Moment(text, tuple(changes), view, ended, self._state())
+        return self._standing
+
+    def _state(self) -> _State:
+        """Where the interpreter stands: its memory as what differs from the beginning, and the rest."""
+        memory, stack, *rest = self._frotz.get_state()
+        places = (memory != self._base[0]).nonzero()[0]
+        top = (stack != self._base[1]).nonzero()[0]
+        return places, memory[places], top, stack[top], tuple(rest)
+
+    def _restore(self, state: _State) -> None:
+        places, values, top, pushed, rest = state
+        memory, stack = self._base[0].copy(), self._base[1].copy()
+        memory[places] = values
+        stack[top] = pushed
+        self._frotz.set_state((memory, stack, *rest))
 
 
 class Shelf:
@@ -106,6 +174,7 @@ class Shelf:
             self._idle[oldest].pop()
             if not self._idle[oldest]:
                 del self._idle[oldest]
+
 
 def clean(text: str) -> str:
     """What the game says, without what the program adds to it."""

@@ -44,6 +44,8 @@ FOODS: dict[Split, tuple[str, ...]] = {
 LONGEST = 14
 QUESTS_A_WORLD = 8
 INGREDIENTS = 5
+EVENTS = {"drink": "drinking carried thing the {f}"}
+"""Where the engine names an event otherwise than the rules say: TextWorld's own tracking misses it."""
 SERIAL = slice(0x12, 0x18)
 """Where a game file holds the day on which it was compiled."""
 
@@ -214,7 +216,8 @@ def _rules_text() -> str:
             for facts in (rule.preconditions, rule.postconditions)
         )
         row = {"name": name, "before": before, "after": after}
-        rows.append({**row, "command": kb.inform7_commands[name], "event": kb.inform7_events[name]})
+        event = EVENTS.get(name, kb.inform7_events[name])
+        rows.append({**row, "command": kb.inform7_commands[name], "event": event})
     # The account of an event takes the rule that asks for most, as TextWorld's own tracking does.
     rows.sort(key=lambda row: -len(row["before"]))
     types = {one.name: sorted({one.name, *(s.name for s in one.supertypes)}) for one in kb.logic.types}

@@ -42,9 +42,8 @@ class FetchEnvironment:
 
     def reset(self) -> Observation:
         engine = self._open()
-        engine.reset()
         self._won = False
-        return Observation(engine.first_text, self._goal, engine.view.commands)
+        return Observation(engine.reset(), self._goal, engine.view.commands)
 
     def step(self, action: str) -> Step:
         engine = self._open()

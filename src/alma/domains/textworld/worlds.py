@@ -23,7 +23,15 @@ from alma.domains.textworld.logic import Fact, Rules, read_facts
 from alma.records import DomainError, Split
 
 PACKAGE = "alma.domains.textworld"
-SOURCES = ("domain.py", "engine.py", "logic.py", "play.py", "worlds.py", "data/rules.json", "data/worlds.json")
+SOURCES = (
+    "domain.py",
+    "engine.py",
+    "logic.py",
+    "play.py",
+    "worlds.py",
+    "data/rules.json",
+    "data/worlds.json",
+)
 """The code and data that decide what is played; the index holds the digest of every game file."""
 
 
