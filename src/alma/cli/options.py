@@ -56,7 +56,8 @@ Workers = Annotated[
     int | None, typer.Option("--workers", envvar="ALMA_WORKERS", help="Environment processes; 0: one a core.")
 ]
 Preset = Annotated[
-    str | None, typer.Option("--preset", envvar="ALMA_PRESET", help="default, paper, smoke or demo.")
+    str | None,
+    typer.Option("--preset", envvar="ALMA_PRESET", help="default, paper, smoke, demo or demo-textworld."),
 ]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Domain option, e.g. alfworld.habit=0; repeatable.")
@@ -92,6 +93,20 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "held_out_repeats": 2,
         "collections": 3,
         "controls": 10,
+    },
+    "demo-textworld": {
+        "domain": "textworld:fetch",
+        "steps": 6,
+        "children": 6,
+        "collect_size": 120,
+        "deploy_size": 48,
+        "validation_size": 80,
+        "finalists": 4,
+        "repeats": 2,
+        "held_out_size": 160,
+        "held_out_repeats": 2,
+        "collections": 3,
+        "controls": 6,
     },
 }
 

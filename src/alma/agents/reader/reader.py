@@ -153,7 +153,7 @@ class _Mind:
         return admissible[best]
 
     def arrive(self, observation: str) -> None:
-        """Notice in which place this is, where a game titles its places: there a try counts for its place only."""
+        """Notice which place this is, where a game titles its places: there, tries count for one place."""
         place = title(observation)
         if place or not self._tries_at:
             self._place = place

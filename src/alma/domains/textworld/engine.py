@@ -12,6 +12,7 @@ import importlib
 import re
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -107,6 +108,13 @@ class Engine:
         self._now = moment
         return moment.text
 
+    def bare(self) -> Callable[[str], str]:
+        """The interpreter itself, at the beginning, without any account: for timing it."""
+        self._standing = _Moment("", (), self._first.view, False, self._first.state)
+        self._restore(self._first.state)
+        frotz: Any = self._frotz
+        return lambda command: str(frotz.step(command)[0])
+
     @property
     def view(self) -> View:
         return self._now.view
@@ -139,7 +147,7 @@ class Engine:
         memory, stack, *rest = self._frotz.get_state()
         places = (memory != self._base[0]).nonzero()[0]
         top = (stack != self._base[1]).nonzero()[0]
-        return places, memory[places], top, stack[top], tuple(rest)
+        return places.astype("u4"), memory[places], top.astype("u4"), stack[top], tuple(rest)
 
     def _restore(self, state: _State) -> None:
         places, values, top, pushed, rest = state

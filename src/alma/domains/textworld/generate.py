@@ -87,8 +87,8 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         for done in pool.map(make, todo):
             made.append(done)
-            print(f"\r{len(made)} of {len(todo)} worlds", end="", file=sys.stderr)
-    print(file=sys.stderr)
+            sys.stderr.write(f"\r{len(made)} of {len(todo)} worlds")
+    sys.stderr.write("\n")
     write(made, arguments.out)
 
 
@@ -115,18 +115,7 @@ def make(order: Order) -> Made:
         "objects": derive_seed(0, "objects", order.id) % 2**31,
         "quest": derive_seed(0, "quest", order.id) % 2**31,
     }
-    settings = {
-        "recipe": INGREDIENTS,
-        "take": INGREDIENTS,
-        "open": True,
-        "cook": False,
-        "cut": False,
-        "drop": False,
-        "go": rooms,
-        "recipe_seed": 0,
-        "split": order.foods,
-    }
-    game = cooking.make(settings, options)
+    game = cooking.make(settings(rooms, order.foods), options)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{order.id}.z8")
         options.path = str(path)
@@ -134,7 +123,7 @@ def make(order: Order) -> Made:
         compiled = bytearray(path.read_bytes())
         compiled[SERIAL] = b"000000"
         path.write_bytes(compiled)
-        told = _told(game)
+        told = describe(game)
         quests = _quests(order, path, told, cooking.FOODS_SPLITS)
     return Made(order, bytes(compiled), told, quests)
 
@@ -158,7 +147,13 @@ def write(made: Sequence[Made], folder: Path) -> None:
     (folder / "worlds.json").write_text(text, encoding="utf-8")
 
 
-def _told(game: Any) -> bytes:
+def settings(rooms: int, foods: str) -> dict[str, Any]:
+    """Of TextWorld's generator: food as in its recipes, ready to eat; doors and containers are closed."""
+    ways = {"open": True, "cook": False, "cut": False, "drop": False}
+    return {"recipe": INGREDIENTS, "take": INGREDIENTS, "go": rooms, "recipe_seed": 0, "split": foods, **ways}
+
+
+def describe(game: Any) -> bytes:
     """The first facts and the things of a game; nothing of its own quest."""
     facts = sorted(" ".join([fact.name, *(one.name for one in fact.arguments)]) for fact in game.world.facts)
     things = [[info.id, info.type, info.name or info.id] for info in game.infos.values()]

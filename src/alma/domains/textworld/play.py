@@ -13,10 +13,9 @@ from alma.records import DomainError, Observation, Outcome, Step
 NOTHING = "Nothing happens."
 REFUSED = "That command is not part of the game."
 ENDED = "The game is over."
-PROGRAM = frozenset(
-    """restart restore save quit q undo script unscript transcript record unrecord recording replay
-    verify oops again g commands random""".split()
-)
+FILES = ("save", "restore", "script", "unscript", "transcript", "record", "unrecord", "recording", "replay")
+CONTROL = ("restart", "quit", "q", "undo", "again", "g", "oops", "verify", "random", "commands")
+PROGRAM = frozenset((*FILES, *CONTROL))
 """Words that speak to the program and not to the world."""
 PROGRAM_PREFIX = "tw-"
 SEVERAL = re.compile(r"[.;\n\r]|\bthen\b", re.IGNORECASE)

@@ -8,6 +8,7 @@ is generated here: `generate` wrote the files.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tarfile
@@ -147,10 +148,9 @@ def _folder() -> Path:
 
 def _unpack(split: Split, folder: Path) -> None:
     """Write each file under another name first, so that no process ever sees half a file."""
-    with resources.as_file(resources.files(PACKAGE).joinpath("data", archive_name(split))) as path:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                content: Any = archive.extractfile(member)
-                with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                    file.write(content.read())
-                os.replace(file.name, folder / Path(member.name).name)
+    with tarfile.open(fileobj=io.BytesIO(data_bytes(archive_name(split)))) as archive:
+        for member in archive:
+            content: Any = archive.extractfile(member)
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(content.read())
+            os.replace(file.name, folder / Path(member.name).name)

@@ -13,7 +13,7 @@ Spot = tuple[str, str]
 
 
 class Routes:
-    """Draws a map of titled places, one for each place where episodes begin; recalls the way to the goal's things.
+    """Draws a map of titled places for each place where episodes begin; recalls the way to the goal's things.
 
     The things of a goal are the runs of words that few goals share. Of a thing that was never seen the
     part knows the role that it plays in the goal, and takes the places of other things in that role. Given
@@ -29,16 +29,20 @@ class Routes:
         self.moves: dict[Spot, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         self.openers: dict[tuple[Spot, str], Counter[str]] = defaultdict(Counter)
         self.shown: dict[str, Counter[tuple[str, Spot]]] = defaultdict(Counter)
-        self.visits: Counter[tuple[str, Spot]] = Counter()
+        self.visits: Counter[Spot] = Counter()
         self.handled: Counter[tuple[int, str]] = Counter()
+        self.counted: dict[tuple[str, ...], Counter[Spot]] = {}
+        self.worded: dict[tuple[str, ...], list[str]] = {}
 
     def learn(self, episode: Episode) -> None:
+        self.counted.clear()
+        self.worded.clear()
         goal = words(episode.situation.goal)
         self.goals.append(goal)
         self.said.update(set(goal))
         start = here = heading(episode.situation.observation)
         for spot, actions in self.walk(episode.situation, episode.steps).items():
-            self.visits[start, spot] += 1
+            self.visits[spot] += 1
             for action in actions:
                 self.shown[action][start, spot] += 1
         possible = episode.situation.admissible or ()
@@ -91,7 +95,7 @@ class Routes:
         aims = self.aims(words(situation.goal))
         plan: list[str] = []
         for role, aim in enumerate(aims):
-            lines = self.lines(role, aims)
+            lines = self.worded.get(tuple(aims[: role + 1])) or self.lines(role, aims)
             if self.last(aim, history).startswith(lines[-1]):
                 continue
             if not any(action.startswith(lines[-1]) for action in possible):
@@ -110,7 +114,7 @@ class Routes:
         return next((action for action in reversed(done) if f" {aim} " in f"{action} "), "")
 
     def lines(self, role: int, aims: list[str]) -> list[str]:
-        """What to do with a thing, by verbs that won episodes used: on it alone, or with the thing before it."""
+        """What to do with a thing, by verbs of won episodes: on it alone, or on the thing before too."""
         alone = [verb for (count, verb), _ in self.handled.most_common() if count == 1] or ["?"]
         if role == 0:
             return [f"{alone[0]} {aims[0]}"]
@@ -128,18 +132,20 @@ class Routes:
             return [f"{alone[-1]} {aim}"]
         best = forms.most_common(1)[0][0]
         opening = next((reveal for reveal in opened[best] if reveal.endswith(f" {aim}")), "")
-        return [*([opening] if opening else []), best.format(aims[role - 1], aim)]
+        lines = [*([opening] if opening else []), best.format(aims[role - 1], aim)]
+        self.worded[tuple(aims[: role + 1])] = lines
+        return lines
 
     def spot(
         self, aim: str, role: int, start: str, ways: dict[str, list[str]], been: dict[Spot, set[str]]
     ) -> Spot | None:
-        """Where to look for the thing: where this episode has shown it, else where it or its like mostly was."""
+        """Where to look: where this episode has shown the thing, else where it or its like mostly was."""
         for place, reveal in been:
             if place in ways and any(f" {aim} " in f"{action} " for action in been[place, reveal]):
                 return place, ""
-        counts = self.sightings([aim], start) or self.sightings(self.alike(role), start)
+        counts = self.sightings(start, aim) or self.sightings(start, *self.alike(role))
         worth = {
-            spot: count / (1.0 + sum(n for (_, known), n in self.visits.items() if known == spot))
+            spot: count / (1.0 + self.visits[spot])
             for spot, count in counts.items()
             if spot[0] in ways and spot not in been
         }
@@ -147,9 +153,11 @@ class Routes:
             worth = {spot: value / (1.0 + len(ways[spot[0]])) for spot, value in worth.items()}
         return max(sorted(worth), key=lambda spot: worth[spot], default=None)
 
-    def sightings(self, aims: list[str], start: str) -> Counter[Spot]:
-        """How often any of these things was seen in each spot."""
-        counts: Counter[Spot] = Counter()
+    def sightings(self, start: str, *aims: str) -> Counter[Spot]:
+        """How often any of these things was seen in each spot. Counted once for each question."""
+        if (start, *aims) in self.counted:
+            return self.counted[start, *aims]
+        counts = self.counted[start, *aims] = Counter()
         for action, spots in self.shown.items():
             if any(f" {aim} " in f"{action} " for aim in aims):
                 for (begun, spot), count in spots.items():
