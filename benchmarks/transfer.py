@@ -21,7 +21,6 @@ from benchmarks.summaries import p, read
 
 RUNS = ("runs/demo", "runs/demo-textworld")
 HAND_MADE = ("no_memory", "trajectory_retrieval")
-SIZES = {"collect_size": 120, "held_out_size": 128, "held_out_repeats": 1, "collections": 3}
 SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
 
 
@@ -44,7 +43,14 @@ def main() -> None:
 
 
 def _tables(run: Path, summary: dict[str, Any], named: list[tuple[str, Design]]) -> list[dict[str, Any]]:
-    config = RunConfig(domain=summary["domain"], seed=summary["seed"], **SIZES)
+    config = RunConfig(
+        domain=summary["domain"],
+        seed=summary["seed"],
+        collect_size=120,
+        held_out_size=128,
+        held_out_repeats=1,
+        collections=3,
+    )
     folder = run.with_name(f"{run.name}-transfer")
     tables: list[dict[str, Any]] = asyncio.run(bench(config, named, SPLITS, folder))["tables"]
     return tables

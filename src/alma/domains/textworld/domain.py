@@ -14,8 +14,8 @@ from alma.records import JSON, ConfigError, DomainError, Level, Split, Task, con
 
 NAME = "textworld:fetch"
 STEP_LIMITS = {"paper": 25, "default": 25, "smoke": 15}
-OPEN_WORLDS = 48
-"""How many worlds a process keeps open; one takes about two megabytes."""
+OPEN_WORLDS = 64
+"""How many worlds a process keeps open; one takes some megabytes."""
 
 EXECUTOR_BRIEF = (
     "You are in a house and have to find one thing, and to take it or to bring it somewhere, by text "
