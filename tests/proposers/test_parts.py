@@ -1,6 +1,7 @@
 """The parts: what each learns from a handful of episodes, and that without episodes it knows nothing."""
 
 import importlib
+import pickle
 
 import pytest
 
@@ -330,3 +331,12 @@ def test_routes_leave_out_where_this_episode_has_looked_in_vain():
 def test_routes_of_one_beginning_say_nothing_about_another():
     other = Situation(FIND_EGG, "-= Attic =-\nDust.", ("look",))
     assert map_of(trip(FIND_EGG)).recall(other) == []
+
+
+@pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.name)
+def test_a_part_that_has_learned_can_be_pickled_so_that_its_copies_are_cheap(kind):
+    module = importlib.import_module(f"alma.proposers.grammar.parts.{kind.module}")
+    part = getattr(module, kind.name)(**{name: values[0] for name, values in kind.settings.items()})
+    goal = Situation(FIND_EGG, HALL, IN_HALL)
+    again = pickle.loads(pickle.dumps(taught(part, trip(FIND_EGG), found("mug", "drawer 1"))))
+    assert again.recall(goal) == part.recall(goal)

@@ -26,7 +26,7 @@ class Routes:
         self.nearest = nearest
         self.goals: list[list[str]] = []
         self.said: Counter[str] = Counter()
-        self.moves: dict[Spot, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        self.moves: dict[Spot, dict[str, Counter[str]]] = defaultdict(dict)
         self.openers: dict[tuple[Spot, str], Counter[str]] = defaultdict(Counter)
         self.shown: dict[str, Counter[tuple[str, Spot]]] = defaultdict(Counter)
         self.visits: Counter[Spot] = Counter()
@@ -49,7 +49,7 @@ class Routes:
         for step in episode.steps:
             there = heading(step.observation) or here
             if there != here:
-                self.moves[start, here][step.action][there] += 1
+                self.moves[start, here].setdefault(step.action, Counter())[there] += 1
             for action in set(step.admissible or ()).difference(possible) if there == here else ():
                 self.openers[(start, here), action][step.action] += 1
             here, possible = there, step.admissible or ()
@@ -175,7 +175,7 @@ class Routes:
         ways: dict[str, list[str]] = {here: []}
         queue = [here]
         for place in queue:
-            for move, led in sorted(self.moves[start, place].items()):
+            for move, led in sorted(self.moves.get((start, place), {}).items()):
                 there = led.most_common(1)[0][0]
                 if there not in ways:
                     opening = [
