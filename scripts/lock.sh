@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-PATH="$folder/venv/bin:$PATH" "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[dev,docs,oracle]'
+PATH="$folder/venv/bin:$PATH" "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[dev,docs,oracle,textworld]'
 {
-  echo "# Pinned versions of the core and of the extras dev, docs and oracle. Written by \`make lock\`."
+  echo "# Pinned versions of the core and of the extras dev, docs, oracle and textworld. Written by \`make lock\`."
   # Only plain pins: editable installs, paths and addresses belong to one machine.
   "$folder/venv/bin/python" -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[A-Za-z0-9.+!-]+$'
 } > constraints.txt
