@@ -333,6 +333,12 @@ def test_routes_of_one_beginning_say_nothing_about_another():
     assert map_of(trip(FIND_EGG)).recall(other) == []
 
 
+def test_routes_say_nothing_where_places_have_no_titles():
+    part = taught(Routes(2, False, False), found("mug", "drawer 1"))
+    assert not part.goals
+    assert part.recall(situation("take the mug.")) == []
+
+
 @pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.name)
 def test_a_part_that_has_learned_can_be_pickled_so_that_its_copies_are_cheap(kind):
     module = importlib.import_module(f"alma.proposers.grammar.parts.{kind.module}")

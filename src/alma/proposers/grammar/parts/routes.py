@@ -18,6 +18,7 @@ class Routes:
     The things of a goal are the runs of words that few goals share. Of a thing that was never seen the
     part knows the role that it plays in the goal, and takes the places of other things in that role. Given
     the steps so far, it recalls the way from where they have led, and leaves out where they have been.
+    Without titles it learns and recalls nothing.
     """
 
     def __init__(self, doors: int, here_only: bool, nearest: bool) -> None:
@@ -35,12 +36,14 @@ class Routes:
         self.worded: dict[tuple[str, ...], list[str]] = {}
 
     def learn(self, episode: Episode) -> None:
+        start = here = heading(episode.situation.observation)
+        if not start:
+            return
         self.counted.clear()
         self.worded.clear()
         goal = words(episode.situation.goal)
         self.goals.append(goal)
         self.said.update(set(goal))
-        start = here = heading(episode.situation.observation)
         for spot, actions in self.walk(episode.situation, episode.steps).items():
             self.visits[spot] += 1
             for action in actions:
@@ -89,6 +92,8 @@ class Routes:
 
     def recall(self, situation: Situation, history: Sequence[Step] = ()) -> JSON:
         start = heading(situation.observation)
+        if not start:
+            return []
         here = next((h for step in reversed(history) if (h := heading(step.observation))), start)
         been = self.walk(situation, history)
         possible = (history[-1].admissible if history else situation.admissible) or ()
