@@ -110,8 +110,10 @@ def test_what_speaks_to_the_program_is_refused(command: str) -> None:
     assert refusal(command.strip())
 
 
-@pytest.mark.parametrize("command", ["go east. go west", "look then wait", "look\nlook", "x" * 300, "\x00"])
-def test_one_line_is_one_command(command: str) -> None:
+@pytest.mark.parametrize(
+    "command", ["go east. go west", "look then wait", "look\nlook", "x" * 300, "\x00", "\\help", "ünïcode"]
+)
+def test_one_line_is_one_plain_command(command: str) -> None:
     assert refusal(command)
 
 

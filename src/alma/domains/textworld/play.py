@@ -21,7 +21,9 @@ PROGRAM_PREFIX = "tw-"
 SEVERAL = re.compile(r"[.;\n\r]|\bthen\b", re.IGNORECASE)
 """What would make the engine take one line for more than one command."""
 LONGEST_COMMAND = 180
-"""In bytes; the engine cuts longer lines."""
+"""In characters; the engine cuts longer lines."""
+ESCAPE = "\\"
+"""Begins a command to the interpreter itself."""
 
 
 class FetchEnvironment:
@@ -77,7 +79,8 @@ class FetchEnvironment:
 def refusal(command: str) -> str:
     """The answer to a command that is kept from the engine, or "". It costs a step and ends nothing."""
     words = command.lower().split()
-    if not words or not command.isprintable() or len(command.encode()) > LONGEST_COMMAND:
+    plain = command.isascii() and command.isprintable() and ESCAPE not in command
+    if not words or not plain or len(command) > LONGEST_COMMAND:
         return NOTHING
     if words[0] in PROGRAM or words[0].startswith(PROGRAM_PREFIX) or SEVERAL.search(command):
         return REFUSED
