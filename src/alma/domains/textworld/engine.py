@@ -26,7 +26,7 @@ SEED = 1
 """Of the interpreter's own chance. The games draw nothing from it, but it must not be the clock."""
 
 MOMENTS = 1000
-"""How many moments of a world are kept; one takes about two kilobytes."""
+"""How many moments of a world are kept; one takes about five kilobytes."""
 
 _State = tuple[Any, Any, Any, Any, tuple[Any, ...]]
 
