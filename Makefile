@@ -23,10 +23,10 @@ BIN := $(VENV)/bin
 INSTALL = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 
-.PHONY: help setup demo test test-system check style types imports tree site docs bench oracle lock clean
+.PHONY: help setup demo demo-textworld test test-system check style types imports tree site docs bench oracle lock clean
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: $(VENV)/.core ## Install ALMA into .venv
 	@echo "ready: $(BIN)/alma --help"
@@ -34,10 +34,13 @@ setup: $(VENV)/.core ## Install ALMA into .venv
 demo: $(VENV)/.core ## Learn a memory design on household games, offline (SEED=0)
 	$(BIN)/alma learn --preset demo --run runs/demo --seed $(SEED) --fresh
 
+demo-textworld: $(VENV)/.textworld ## The same on TextWorld's engine, which it installs (SEED=0)
+	$(BIN)/alma learn --preset demo-textworld --run runs/demo-textworld --seed $(SEED) --fresh
+
 test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock engine
 	$(BIN)/python -m pytest -n 2 -m "not system"
 
-test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.minihack ## Run the other tests, with the stock engine; a skipped test fails
+test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.textworld $(VENV)/.minihack ## Run the other tests, with the engines; a skipped test fails
 	$(BIN)/python -m pytest -m system --no-skips
 
 check: style types imports tree site ## Check style, types, imports, docs and what is committed (-k: all of it)
@@ -108,4 +111,8 @@ $(VENV)/.minihack: $(VENV)/.core
 
 $(VENV)/.oracle: $(VENV)/.core
 	$(INSTALL) -e '.[oracle]'
+	@touch $@
+
+$(VENV)/.textworld: $(VENV)/.core
+	$(INSTALL) -e '.[textworld]'
 	@touch $@

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scripts.cli_reference import cli_reference
 from scripts.ring import ring
-from scripts.tables import baba_solvability, grammar_parts, households, presets
+from scripts.tables import baba_solvability, grammar_parts, households, presets, textworld
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli_reference,
@@ -25,6 +25,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/generated/grammar_parts.md": grammar_parts,
     "docs/generated/households.md": households,
     "docs/generated/presets.md": presets,
+    "docs/generated/textworld.md": textworld,
     "docs/assets/ring.svg": ring,
     "README.md": lambda: filled(Path("README.md").read_text(encoding="utf-8")),
 }

@@ -24,6 +24,9 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "engine": ("benchmarks/engine/run.py",),
     "oracle": ("-m", "alma.domains.alfworld.oracle"),
     "stats": ("-m", "benchmarks.stats"),
+    "textworld_speed": ("-m", "benchmarks.textworld"),
+    "textworld_table": ("-m", "benchmarks.demo_table", "runs/demo-textworld"),
+    "transfer": ("-m", "benchmarks.transfer"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Tables for the docs that come from the code's own tables: presets, grammar parts, household tasks."""
+"""Tables for the docs that come from the code's own tables: presets, grammar parts, the tasks of domains."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from alma.cli.options import PRESETS
 from alma.domains.alfworld import Households
 from alma.domains.alfworld.households import house_of
 from alma.domains.babaisai.solvability import solvability, summary
+from alma.domains.textworld.domain import STEP_LIMITS as FETCH_LIMITS
+from alma.domains.textworld.worlds import worlds
 from alma.learning.config import RunConfig
 from alma.proposers.grammar.genome import PARTS
 from alma.records import SPLITS
@@ -43,6 +45,8 @@ def presets() -> str:
     ]
     limits = [Households().step_limit(name if name in ("paper", "smoke") else "default") for name in PRESETS]
     rows.append(("steps an episode may take (alfworld)", *limits))
+    fetch = [FETCH_LIMITS[name if name in FETCH_LIMITS else "default"] for name in PRESETS]
+    rows.append(("steps an episode may take (textworld)", *fetch))
     return MADE + _table(("option", *PRESETS), rows)
 
 
@@ -73,6 +77,20 @@ def households() -> str:
 def baba_solvability() -> str:
     """Tasks of Baba Is AI: how long shortest wins are, and which levels can't be won in 20 steps."""
     return f"{MADE}{summary(solvability())}\n"
+
+
+def textworld() -> str:
+    """Worlds and quests of each split."""
+    rows = []
+    for split in SPLITS:
+        mine = [world for world in worlds().values() if world.split == split]
+        quests = [quest for world in mine for quest in world.quests]
+        kinds = Counter(quest.kind for quest in quests)
+        told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+        maps = len({world.map for world in mine})
+        foods = len({quest.thing for quest in quests})
+        rows.append((split.replace("_", " "), len(quests), told, len(mine), maps, foods))
+    return MADE + _table(("split", "tasks", "tasks by kind", "worlds", "maps", "foods asked for"), rows)
 
 
 def _summary(module: str, name: str) -> str:

@@ -1,6 +1,7 @@
 """The parts: what each learns from a handful of episodes, and that without episodes it knows nothing."""
 
 import importlib
+import pickle
 
 import pytest
 
@@ -12,6 +13,7 @@ from alma.proposers.grammar.parts.contrasts import Contrasts
 from alma.proposers.grammar.parts.losing import LosingActions
 from alma.proposers.grammar.parts.places import Places
 from alma.proposers.grammar.parts.procedures import Procedures
+from alma.proposers.grammar.parts.routes import Routes
 from alma.proposers.grammar.parts.tools import Tools
 from alma.proposers.grammar.parts.trajectories import Trajectories
 
@@ -268,3 +270,79 @@ def test_procedures_go_through_the_plan_as_often_as_a_word_of_the_goal_stands_fo
     assert part.recall(situation("put a mug in fridge.")).count("move mug to fridge") == 1
     once = taught(procedures(repeat=False), *episodes)
     assert once.recall(situation("put two mug in fridge.")).count("move mug to fridge") == 1
+
+
+HALL, YARD, BARN = (f"-= {name} =-\nBare walls." for name in ("Hall", "Yard", "Barn"))
+IN_HALL, IN_YARD = ("open gate", "look"), ("go in", "go out", "look")
+
+
+def trip(goal, *more, success=True, thing="egg"):
+    """From the hall through the gate to the barn, where a box holds the thing."""
+    there = ("go out", "look", "open box")
+    steps = [
+        Step("open gate", "You open the gate.", (*IN_HALL, "go out")),
+        Step("go out", YARD, IN_YARD),
+        Step("go in", BARN, there),
+        Step("open box", f"You open it, revealing an {thing}.", (*there, f"take {thing} from box")),
+        Step(
+            f"take {thing} from box",
+            "Taken.",
+            (*there, f"drop {thing}", f"insert {thing} into box"),
+            done=True,
+        ),
+    ]
+    return Episode(Situation(goal, HALL, IN_HALL), tuple(steps + list(more)), float(success), success)
+
+
+def map_of(*episodes):
+    """A part that also met goals about other things, so that it can tell the things from the frame."""
+    part = Routes(doors=2, here_only=False, nearest=False)
+    for number in range(6):
+        goal = f"Find the {'abcdef'[number] * 4} and take it."
+        part.learn(Episode(Situation(goal, HALL, IN_HALL), (), 0.0, False))
+    return taught(part, *episodes)
+
+
+FIND_EGG = "Find the egg and take it."
+WAY = ["open gate", "go out", "go in", "open box", "take egg"]
+
+
+def test_routes_tell_the_way_with_its_doors_to_where_the_thing_was_seen():
+    assert map_of(trip(FIND_EGG)).recall(Situation(FIND_EGG, HALL, IN_HALL)) == WAY
+
+
+def test_routes_go_on_from_where_the_steps_have_led():
+    part = map_of(trip(FIND_EGG))
+    history = trip(FIND_EGG).steps[:3]
+    assert part.recall(Situation(FIND_EGG, HALL, IN_HALL), history) == ["open box", "take egg"]
+
+
+def test_routes_look_for_a_thing_never_seen_where_others_in_its_role_were():
+    goal = "Find the nut and take it."
+    assert map_of(trip(FIND_EGG)).recall(Situation(goal, HALL, IN_HALL)) == [*WAY[:-1], "take nut"]
+
+
+def test_routes_leave_out_where_this_episode_has_looked_in_vain():
+    part = map_of(trip(FIND_EGG))
+    history = trip(FIND_EGG, thing="pin").steps[:4]
+    assert part.recall(Situation(FIND_EGG, HALL, IN_HALL), history) == []
+
+
+def test_routes_of_one_beginning_say_nothing_about_another():
+    other = Situation(FIND_EGG, "-= Attic =-\nDust.", ("look",))
+    assert map_of(trip(FIND_EGG)).recall(other) == []
+
+
+def test_routes_say_nothing_where_places_have_no_titles():
+    part = taught(Routes(2, False, False), found("mug", "drawer 1"))
+    assert not part.goals
+    assert part.recall(situation("take the mug.")) == []
+
+
+@pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.name)
+def test_a_part_that_has_learned_can_be_pickled_so_that_its_copies_are_cheap(kind):
+    module = importlib.import_module(f"alma.proposers.grammar.parts.{kind.module}")
+    part = getattr(module, kind.name)(**{name: values[0] for name, values in kind.settings.items()})
+    goal = Situation(FIND_EGG, HALL, IN_HALL)
+    again = pickle.loads(pickle.dumps(taught(part, trip(FIND_EGG), found("mug", "drawer 1"))))
+    assert again.recall(goal) == part.recall(goal)

@@ -76,7 +76,7 @@ PACE: Mapping[str, Any] = {name: hint for name, hint in SEARCH.items() if name i
 """Options that may differ when a run goes on."""
 
 SOURCES: Mapping[str, Any] = {
-    "preset": _setting(str, "preset", "default, paper, smoke or demo."),
+    "preset": _setting(str, "preset", "default, paper, smoke, demo or demo-textworld."),
     "set_": Set,
     "config": _setting(Path, "config", "TOML file with these options as keys."),
 }
@@ -136,6 +136,20 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "held_out_repeats": 2,
         "collections": 3,
         "controls": 10,
+    },
+    "demo-textworld": {
+        "domain": "textworld:fetch",
+        "steps": 5,
+        "children": 8,
+        "collect_size": 120,
+        "deploy_size": 40,
+        "validation_size": 64,
+        "finalists": 4,
+        "repeats": 2,
+        "held_out_size": 128,
+        "held_out_repeats": 1,
+        "collections": 3,
+        "controls": 5,
     },
 }
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from alma.agents.contract import Game, Recalled
 from alma.agents.reader.recalled import Reading, read
-from alma.agents.reader.words import follows, mentions, phrase
+from alma.agents.reader.words import follows, mentions, phrase, title
 from alma.models.contract import Model
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Reader:
 
     async def play(self, game: Game, recalled: Recalled, model: Model | None, seed: int) -> None:
         mind = _Mind(game.first.goal, self._weights, np.random.default_rng(seed))
+        mind.arrive(game.first.text)
         mind.hear(recalled.text)
         while not game.over:
             fresh_text = await recalled.on_step(tuple(game.steps))
@@ -84,6 +85,8 @@ class _Known(NamedTuple):
     hits: tuple[str, ...]
     pair: frozenset[tuple[str, str]] | None
     subject: str
+    things: tuple[str, ...]
+    """The things of an action without numbers, in order; none for an action that has some."""
 
 
 class _Mind:
@@ -96,8 +99,12 @@ class _Mind:
         self._goal_words = frozenset(phrase(goal).names)
         self._named = dict.fromkeys(self._goal_words, 0)
         self._tries: dict[str, int] = {}
+        self._tries_at: dict[str, dict[str, int]] = {}
+        self._place = ""
         self._known: dict[str, _Known] = {}
         self._ever: dict[str, int] = {}
+        self._ever_at: dict[str, dict[str, int]] = {}
+        self._objects: set[str] = set()
         self._progress: set[frozenset[str]] = set()
         self._handled: set[str] = set()
         self._first: frozenset[str] | None = None
@@ -146,6 +153,14 @@ class _Mind:
         self._before = now
         return admissible[best]
 
+    def arrive(self, observation: str) -> None:
+        """Notice which place this is, where a game titles its places: there, tries count for one place."""
+        place = title(observation)
+        if place or not self._tries_at:
+            self._place = place
+        self._tries = self._tries_at.setdefault(self._place, {})
+        self._ever = self._ever_at.setdefault(self._place, {})
+
     def saw(self, action: str, observation: str, admissible: tuple[str, ...]) -> None:
         """Learn from what the action led to."""
         self._tries[action] = self._tries.get(action, 0) + 1
@@ -171,19 +186,22 @@ class _Mind:
             if hits not in self._progress:
                 self._progress.add(hits)
                 self._tries = {action: 1}
+                self._tries_at = {self._place: self._tries}
+        self.arrive(observation)
 
     def _notice(self, admissible: tuple[str, ...]) -> None:
         if self._first is None:
             self._first = frozenset(admissible)
             self._before = self._first
-        for action in admissible:
-            if action in self._known:
-                continue
+        fresh = [action for action in admissible if action not in self._known]
+        self._objects.update(" ".join(phrase(action).names[1:]) for action in fresh)
+        for action in fresh:
             said = phrase(action)
             hits = tuple(sorted(self._goal_words.intersection(said.names[1:])))
             verb = said.names[0] if said.names else ""
             pair = said.entities if len(said.entities) >= 2 else None
-            self._known[action] = _Known(verb, hits, pair, said.subject)
+            things = () if any(said.numbers) else self._things(said.names[1:])
+            self._known[action] = _Known(verb, hits, pair, said.subject, things)
             for word in hits:
                 self._named[word] += 1
 
@@ -211,6 +229,11 @@ class _Mind:
                     score -= w.undo
                 if known.subject not in self._topic:
                     score -= w.unrelated
+            elif known.things:
+                if set(known.things) <= self._done_with(self._enabled.get(action)):
+                    score -= w.undo
+                if len(known.things) > 1 and self._topic.isdisjoint(known.things[0].split()):
+                    score -= w.unrelated
             if self._plans:
                 score += w.plan * max([plan.worth(action, w) for plan in self._plans])
                 if action in self._back:
@@ -219,6 +242,19 @@ class _Mind:
                 score += w.hint * self._hinted(action) * (w.hint_tried if action in self._ever else 1.0)
             scores.append(score)
         return scores
+
+    def _done_with(self, action: str | None) -> frozenset[str]:
+        """The things of an action that was played."""
+        return frozenset(self._known[action].things) if action in self._known else frozenset()
+
+    def _things(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The things in the words of an action without numbers: what other actions are about as a whole."""
+        for end in range(1, len(names) - 1):
+            if " ".join(names[:end]) in self._objects:
+                for start in range(end + 1, len(names)):
+                    if " ".join(names[start:]) in self._objects:
+                        return " ".join(names[:end]), " ".join(names[start:])
+        return (" ".join(names),) if names else ()
 
     def _ways_back(self, item: str, now: frozenset[str]) -> list[str]:
         """Possible actions that once led to where `item` could be done."""

@@ -13,6 +13,9 @@ from typing import NamedTuple
 TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
+TITLE_WORDS = 6
+
+
 class Phrase(NamedTuple):
     """`names`: the words without numbers, in order; `numbers`: the number after each, or "".
 
@@ -75,3 +78,13 @@ def mentions(line: str, action: str) -> float:
             continue
         best = max(best, 1.0 if named[name] == number else 0.45)
     return best
+
+
+@lru_cache(maxsize=1 << 12)
+def title(observation: str) -> str:
+    """The words of a first line that stands above a text like a title: short, and no sentence. Or ""."""
+    first, _, rest = observation.strip().partition("\n")
+    words = phrase(first).names
+    if not rest.strip() or not 0 < len(words) <= TITLE_WORDS or first.rstrip()[-1] in ".!?,:;":
+        return ""
+    return " ".join(words)

@@ -20,7 +20,8 @@ class PartKind:
     """A part that designs may hold: its class, module, what its recall is called, and its settings.
 
     `chance` is how often a random design holds it, `wins` how often it then learns from won episodes
-    only (0: never, where that would leave nothing to learn).
+    only (0: never, where that would leave nothing to learn). `follows`: its recall takes the steps so far,
+    so that it pays to ask it at each step.
     """
 
     name: str
@@ -29,6 +30,7 @@ class PartKind:
     settings: Mapping[str, Sequence[JSON]]
     chance: float
     wins: float
+    follows: bool = False
 
 
 PARTS: tuple[PartKind, ...] = (
@@ -93,6 +95,15 @@ PARTS: tuple[PartKind, ...] = (
         0.0,
     ),
     PartKind("LosingActions", "losing", "ended games badly", {"top": [3, 5, 8]}, 0.15, 0.0),
+    PartKind(
+        "Routes",
+        "routes",
+        "the way there",
+        {"doors": [3, 2, 1], "here_only": [False, True], "nearest": [False, True]},
+        0.25,
+        0.0,
+        follows=True,
+    ),
 )
 KINDS = {kind.name: kind for kind in PARTS}
 RENDERINGS = ("headed", "lines")
@@ -145,7 +156,7 @@ def draw(rng: np.random.Generator) -> Genome:
     return Genome(
         tuple(genes[i] for i in order),
         RENDERINGS[int(rng.integers(len(RENDERINGS)))],
-        bool(rng.random() < 0.06),
+        bool(rng.random() < (0.5 if any(kind.follows for kind in kinds) else 0.06)),
     )
 
 
@@ -160,7 +171,8 @@ def mutate(genome: Genome, rng: np.random.Generator, weak: Sequence[str] = ()) -
     choosy = [i for i, gene in enumerate(genome.genes) if KINDS[gene.part].wins]
     changes += ["wins"] if choosy else []
     changes += ["rendering"] if rng.random() < 0.5 else []
-    changes += ["step"] if rng.random() < 0.2 else []
+    follows = any(KINDS[gene.part].follows for gene in genome.genes)
+    changes += ["step"] if rng.random() < (1.0 if follows and not genome.per_step else 0.2) else []
     change = changes[int(rng.integers(len(changes)))]
     genes = list(genome.genes)
     if change == "add":

@@ -53,7 +53,7 @@ def _memory(genome: Genome) -> str:
     for gene in genome.genes:
         arguments = ", ".join(f"{name}={value!r}".replace("'", '"') for name, value in gene.settings)
         lines.append(f"        self.{_attribute(gene)} = {gene.part}({arguments})")
-    if genome.per_step:
+    if genome.per_step and not any(KINDS[gene.part].follows for gene in genome.genes):
         lines.append("        self.asked: dict[str, str] = {}")
     lines += ["", "    async def update(self, episode: Episode) -> None:"]
     for gene in (g for g in genome.genes if not g.wins_only):
@@ -63,30 +63,51 @@ def _memory(genome: Genome) -> str:
         lines.append("        if episode.success:")
         lines += [f"            self.{_attribute(gene)}.learn(episode)" for gene in winners]
     lines += ["", "    async def retrieve(self, situation: Situation) -> JSON:"]
-    if genome.rendering == "headed":
-        lines.append("        return {")
-        for gene in genome.genes:
-            lines.append(
-                f'            "{KINDS[gene.part].heading}": self.{_attribute(gene)}.recall(situation),'
-            )
-        lines.append("        }")
-    else:
-        calls = [f"self.{_attribute(gene)}.recall(situation)" for gene in genome.genes]
-        lines += ["        return [", *(f"            {call}," for call in calls), "        ]"]
+    lines += _shown(genome, "situation", "")
     if genome.per_step:
-        lines += [
-            "",
-            "    async def on_step(self, situation: Situation, history: Sequence[Step]) -> JSON:",
-            '        """When something was done with a word of the goal: recall anew for the others."""',
-            '        goal = situation.goal.rstrip(".").split()',
-            "        done = {word for step in history for word in step.action.split()[1:]}",
-            '        left = " ".join(word for word in goal if word not in done)',
-            '        if self.asked.get(situation.token, " ".join(goal)) == left:',
-            "            return None",
-            "        self.asked[situation.token] = left",
-            "        return await self.retrieve(replace(situation, goal=left))",
-        ]
+        lines += _on_step(genome)
     return "\n".join(lines)
+
+
+def _shown(genome: Genome, now: str, history: str) -> list[str]:
+    """The statement that returns what every part recalls; those that follow also get the steps so far."""
+    calls = []
+    for gene in genome.genes:
+        arguments = f"situation, {history}" if history and KINDS[gene.part].follows else now
+        calls.append(f"self.{_attribute(gene)}.recall({arguments})")
+    if genome.rendering == "headed":
+        named = zip(genome.genes, calls, strict=True)
+        inside = [f'            "{KINDS[gene.part].heading}": {call},' for gene, call in named]
+        return ["        return {", *inside, "        }"]
+    return ["        return [", *(f"            {call}," for call in calls), "        ]"]
+
+
+def _on_step(genome: Genome) -> list[str]:
+    follows = [KINDS[gene.part].follows for gene in genome.genes]
+    lines = ["", "    async def on_step(self, situation: Situation, history: Sequence[Step]) -> JSON:"]
+    if all(follows):
+        told = '        """Recall anew from where the steps have led."""'
+        return [*lines, told, *_shown(genome, "situation", "history")]
+    if any(follows):
+        return [
+            *lines,
+            '        """Recall anew from where the steps have led, for what was not yet done."""',
+            "        done = {word for step in history for word in step.action.split()[1:]}",
+            '        left = [word for word in situation.goal.rstrip(".").split() if word not in done]',
+            '        now = replace(situation, goal=" ".join(left))',
+            *_shown(genome, "now", "history"),
+        ]
+    return [
+        *lines,
+        '        """When something was done with a word of the goal: recall anew for the others."""',
+        '        goal = situation.goal.rstrip(".").split()',
+        "        done = {word for step in history for word in step.action.split()[1:]}",
+        '        left = " ".join(word for word in goal if word not in done)',
+        '        if self.asked.get(situation.token, " ".join(goal)) == left:',
+        "            return None",
+        "        self.asked[situation.token] = left",
+        "        return await self.retrieve(replace(situation, goal=left))",
+    ]
 
 
 def _docstring(genome: Genome, indent: str) -> str:

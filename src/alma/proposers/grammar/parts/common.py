@@ -25,3 +25,12 @@ def alike(a: Iterable[str], b: Iterable[str]) -> float:
 def unnumbered(text: str) -> str:
     """The text without its numbers: "go to shelf 2" becomes "go to shelf"."""
     return " ".join(text.translate({ord(digit): None for digit in "0123456789"}).split())
+
+
+def heading(text: str) -> str:
+    """The words of a first line that stands above a text as its title: short, and no sentence. Or ""."""
+    first, _, rest = text.strip().partition("\n")
+    named = words(first)
+    if not rest.strip() or not 0 < len(named) <= 6 or first.rstrip()[-1] in ".!?,:;":
+        return ""
+    return " ".join(named)
