@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "demo_seeds": ("-m", "benchmarks.demo_seeds"),
     "official_table": ("-m", "benchmarks.official_table"),
     "reader": ("-m", "benchmarks.reader"),
+    "domains": ("-m", "benchmarks.domains"),
     "kills": ("-m", "benchmarks.kills"),
     "rollout": ("-m", "benchmarks.rollout"),
     "baba": ("-m", "benchmarks.baba"),
