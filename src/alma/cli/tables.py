@@ -59,8 +59,18 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
         out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
     for table in summary["tables"]:
         print_table(table, out)
+    print_empty(summary, out)
     print_faults(search.get("engine_faults", 0), out)
     out.print(f"\nall numbers: {run / 'summary.json'}; sandbox: {summary['sandbox']}")
+
+
+def print_empty(summary: Mapping[str, Any], out: Console) -> None:
+    """Say why there is no table of a test split, where the domain has no tasks in it."""
+    for split in summary.get("empty_splits", ()):
+        name = split.replace("_", " ")
+        out.print(
+            f"\nheld-out {name}: {summary['domain']} has no tasks in this split, so no table", soft_wrap=True
+        )
 
 
 def print_faults(faults: int, out: Console) -> None:
@@ -101,6 +111,7 @@ def print_study(summary: Mapping[str, Any], folder: Path) -> None:
                 cells += [f"{100 * lead['mean']:+.1f} {_mean_span(lead)}", _p(lead["p"]), share]
             grid.add_row(*cells)
         out.print(grid)
+    print_empty(summary, out)
     out.print(f"\nall numbers: {folder / 'summary.json'}; sandbox: {summary['sandbox']}")
 
 
