@@ -1,4 +1,4 @@
-"""The benchmark's families on the real engine: walkthroughs win, careless deeds lose, all is alike everywhere.
+"""The benchmark's families on the real engine: walkthroughs win, careless deeds lose, all is alike anywhere.
 
 The official games are played where they are; some that TextWorld generates here always are.
 """

@@ -129,7 +129,9 @@ def print_table(table: Mapping[str, Any], out: Console) -> None:
     compared = {c["b"]: c for c in table["comparisons"]}
     leader = table["comparisons"][0]["a"] if table["comparisons"] else ""
     grid = Table(box=None, pad_edge=False)
-    for heading in ("design", table["primary"], "95 % interval"):
+    # Where tables lead with the reward, how many tasks were solved is another question.
+    also = ("success",) if table["primary"] == "reward" else ()
+    for heading in ("design", table["primary"], "95 % interval", *also):
         grid.add_column(heading, justify="left" if heading == "design" else "right", no_wrap=True)
     if compared:
         for heading in (f"{LABELS.get(leader, leader)} minus it", "p", "p (Holm)", "p (new collections)"):
@@ -142,6 +144,7 @@ def print_table(table: Mapping[str, Any], out: Console) -> None:
             grid.add_row(name, "failed", escape(row["failed"][:60]))
             continue
         cells = [name, _percent(row[table["primary"]]), _span(row["ci95"])]
+        cells += [_percent(row[other]) for other in also]
         if compared:
             c = compared.get(row["name"])
             if c is None:
