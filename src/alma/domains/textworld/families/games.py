@@ -57,20 +57,14 @@ def split_names(family: str, names: Sequence[str]) -> Mapping[Split, tuple[str, 
     return parts
 
 
-@lru_cache(maxsize=8)
 def listed(root: str) -> Mapping[str, tuple[str, ...]]:
-    """The file names of each family that the folder has."""
-    return {
-        family: tuple(sorted(path.name for path in Path(root, family).glob("*.json")))
-        for family in FAMILIES
-        if any(Path(root, family).glob("*.json"))
-    }
+    """The sorted file names of each family that the folder has."""
+    return _listed(root, _stamps(root))
 
 
-@lru_cache(maxsize=8)
 def splits(root: str) -> Mapping[str, Mapping[Split, tuple[str, ...]]]:
     """Of each family: the file names of each split."""
-    return {family: split_names(family, listed(root).get(family, ())) for family in FAMILIES}
+    return _splits(root, _stamps(root))
 
 
 def path_of(root: str, task_id: str) -> Path:
@@ -104,9 +98,30 @@ def official() -> Mapping[str, str]:
     return known
 
 
-@lru_cache(maxsize=8)
 def digest(root: str, families: Sequence[str]) -> str:
     """Of the files themselves: of what a family's games say and not only of what they are."""
+    return _digest(root, tuple(families), _stamps(root))
+
+
+def _stamps(root: str) -> tuple[int, ...]:
+    """When each family's folder was last changed, so that games that come later are seen."""
+    folders = (Path(root, family) for family in FAMILIES)
+    return tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)
+
+
+@lru_cache(maxsize=8)
+def _listed(root: str, stamps: tuple[int, ...]) -> Mapping[str, tuple[str, ...]]:
+    names = {family: tuple(sorted(p.name for p in Path(root, family).glob("*.json"))) for family in FAMILIES}
+    return {family: found for family, found in names.items() if found}
+
+
+@lru_cache(maxsize=8)
+def _splits(root: str, stamps: tuple[int, ...]) -> Mapping[str, Mapping[Split, tuple[str, ...]]]:
+    return {family: split_names(family, listed(root).get(family, ())) for family in FAMILIES}
+
+
+@lru_cache(maxsize=8)
+def _digest(root: str, families: tuple[str, ...], stamps: tuple[int, ...]) -> str:
     running = hashlib.sha256()
     for family in families:
         for name in listed(root).get(family, ()):
