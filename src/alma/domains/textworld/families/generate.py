@@ -1,7 +1,7 @@
 """New games of the families by TextWorld's own generator, from seeds, as JSON in the benchmark's layout.
 
 The cooking games and the coin collector have the benchmark's own parameters. Treasure hunts don't: the
-benchmark's level 30 takes minutes a game, and some seeds fail, so levels up to HARDEST are offered and no more.
+benchmark's level 30 takes minutes a game, and some seeds fail, so only levels up to HARDEST are offered.
 """
 
 from __future__ import annotations
