@@ -11,8 +11,6 @@ from typing import Any
 from alma.report import LABELS
 
 COLUMNS = (
-    "design",
-    "success % (95 %)",
     "learned minus it (95 %)",
     "p",
     "p (Holm)",
@@ -42,6 +40,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
         protocol = one["protocol"]
         compared = {c["b"]: c for c in one["comparisons"]}
         first = one["designs"][-1]
+        # Where a table leads with the reward, how many tasks were solved is another question.
+        scores = ["success"] if one["primary"] == "success" else ["reward", "success"]
+        heads = ["design", f"{scores[0]} % (95 %)", *(f"{other} %" for other in scores[1:]), *COLUMNS]
         lines += [
             "",
             f"Held-out, {one['split'].replace('_', ' ')}: {first['levels']} tasks in "
@@ -49,15 +50,17 @@ def markdown(summary: Mapping[str, Any]) -> str:
             f"{protocol['collect']['size']} collected episodes, {first['collections']} collections, "
             f"at most {protocol['step_limit']} steps.",
             "",
-            f"| {' | '.join(COLUMNS)} |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+            f"| {' | '.join(heads)} |",
+            f"| --- |{' ---: |' * (len(heads) - 1)}",
         ]
         for row in one["designs"]:
             c = compared.get(row["name"])
             difference = f"{100 * c['difference']:+.1f} {_span(c['ci95'])}" if c else ""
             ps = [p(c[key]) if c else "" for key in ("p", "p_holm", "p_interval")]
+            told = [f"{100 * row[scores[0]]:.1f} {_span(row['ci95'])}"]
+            told += [f"{100 * row[other]:.1f}" for other in scores[1:]]
             lines.append(
-                f"| {LABELS.get(row['name'], row['name'])} | {100 * row['success']:.1f} {_span(row['ci95'])} "
+                f"| {LABELS.get(row['name'], row['name'])} | {' | '.join(told)} "
                 f"| {difference} | {' | '.join(ps)} | {row['episodes']} | {row['missing']} |"
             )
     return "\n".join(lines)

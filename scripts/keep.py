@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "stats": ("-m", "benchmarks.stats"),
     "textworld_speed": ("-m", "benchmarks.textworld"),
     "textworld_table": ("-m", "benchmarks.demo_table", "runs/demo-textworld"),
+    "families_table": ("-m", "benchmarks.demo_table", "runs/textworld"),
     "transfer": ("-m", "benchmarks.transfer"),
 }
 

@@ -14,6 +14,7 @@ from alma.domains.alfworld import Households
 from alma.domains.alfworld.households import house_of
 from alma.domains.babaisai.solvability import solvability, summary
 from alma.domains.textworld.domain import STEP_LIMITS as FETCH_LIMITS
+from alma.domains.textworld.families.domain import STEP_LIMITS as FAMILY_LIMITS
 from alma.domains.textworld.worlds import worlds
 from alma.learning.config import RunConfig
 from alma.proposers.grammar.genome import PARTS
@@ -46,7 +47,9 @@ def presets() -> str:
     limits = [Households().step_limit(name if name in ("paper", "smoke") else "default") for name in PRESETS]
     rows.append(("steps an episode may take (alfworld)", *limits))
     fetch = [FETCH_LIMITS[name if name in FETCH_LIMITS else "default"] for name in PRESETS]
-    rows.append(("steps an episode may take (textworld)", *fetch))
+    rows.append(("steps an episode may take (textworld:fetch)", *fetch))
+    families = [FAMILY_LIMITS[name if name in FAMILY_LIMITS else "default"] for name in PRESETS]
+    rows.append(("steps an episode may take (textworld)", *families))
     return MADE + _table(("option", *PRESETS), rows)
 
 

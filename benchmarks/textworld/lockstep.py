@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alma.domains.textworld.describe import describe
 from alma.domains.textworld.engine import Engine, clean
-from alma.domains.textworld.generate import describe, settings
+from alma.domains.textworld.generate import settings
 from alma.domains.textworld.logic import read_facts
 from alma.domains.textworld.worlds import Story, rules
 

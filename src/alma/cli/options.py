@@ -157,8 +157,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 DATA: Mapping[str, tuple[str, str]] = {
     "alfworld": ("ALFWORLD_DATA", "alfworld"),
     "minihack": ("BOXOBAN_DATA", "boxoban"),
+    "textworld": ("TEXTWORLD_DATA", "textworld"),
 }
 """Where a domain's data lies: an environment variable, else the folder of what `domains data` fetched."""
+
+
+CACHED = ("textworld",)
+"""Domains that keep what they compile in the user's cache; elsewhere than in ~/.cache where that is set."""
 
 
 def data_folder(source: str) -> Path:
@@ -199,6 +204,8 @@ def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
         fetched = data_folder(source)
         if data := os.environ.get(variable) or (str(fetched) if fetched.is_dir() else ""):
             options["data"] = data
+    if domain in CACHED and (cache := os.environ.get("XDG_CACHE_HOME")):
+        options["cache"] = str(Path(cache) / "alma" / domain)
     for setting in settings:
         name, equals, text = setting.partition("=")
         prefix, dot, key = name.partition(".")

@@ -59,8 +59,18 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
         out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
     for table in summary["tables"]:
         print_table(table, out)
+    print_empty(summary, out)
     print_faults(search.get("engine_faults", 0), out)
     out.print(f"\nall numbers: {run / 'summary.json'}; sandbox: {summary['sandbox']}")
+
+
+def print_empty(summary: Mapping[str, Any], out: Console) -> None:
+    """Say why there is no table of a test split, where the domain has no tasks in it."""
+    for split in summary.get("empty_splits", ()):
+        name = split.replace("_", " ")
+        out.print(
+            f"\nheld-out {name}: {summary['domain']} has no tasks in this split, so no table", soft_wrap=True
+        )
 
 
 def print_faults(faults: int, out: Console) -> None:
@@ -101,6 +111,7 @@ def print_study(summary: Mapping[str, Any], folder: Path) -> None:
                 cells += [f"{100 * lead['mean']:+.1f} {_mean_span(lead)}", _p(lead["p"]), share]
             grid.add_row(*cells)
         out.print(grid)
+    print_empty(summary, out)
     out.print(f"\nall numbers: {folder / 'summary.json'}; sandbox: {summary['sandbox']}")
 
 
@@ -118,7 +129,9 @@ def print_table(table: Mapping[str, Any], out: Console) -> None:
     compared = {c["b"]: c for c in table["comparisons"]}
     leader = table["comparisons"][0]["a"] if table["comparisons"] else ""
     grid = Table(box=None, pad_edge=False)
-    for heading in ("design", table["primary"], "95 % interval"):
+    # Where tables lead with the reward, how many tasks were solved is another question.
+    also = ("success",) if table["primary"] == "reward" else ()
+    for heading in ("design", table["primary"], "95 % interval", *also):
         grid.add_column(heading, justify="left" if heading == "design" else "right", no_wrap=True)
     if compared:
         for heading in (f"{LABELS.get(leader, leader)} minus it", "p", "p (Holm)", "p (new collections)"):
@@ -131,6 +144,7 @@ def print_table(table: Mapping[str, Any], out: Console) -> None:
             grid.add_row(name, "failed", escape(row["failed"][:60]))
             continue
         cells = [name, _percent(row[table["primary"]]), _span(row["ci95"])]
+        cells += [_percent(row[other]) for other in also]
         if compared:
             c = compared.get(row["name"])
             if c is None:

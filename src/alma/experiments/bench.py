@@ -12,6 +12,7 @@ from alma.experiments.folder import SPEED, make_folder
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.experiments.house import Phases, collect_number, open_house, register
 from alma.experiments.lock import run_lock
+from alma.experiments.summary import empty_splits
 from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig
 from alma.learning.levels import check_disjoint, choose, levels_there
@@ -72,6 +73,7 @@ async def bench(
                 "simulated_executor": house.agent.simulated,
                 "sandbox": house.sandbox.name,
                 "engine_faults": house.pool.faults,
+                "empty_splits": empty_splits(house.domain),
                 "tables": tables,
             }
 

@@ -42,6 +42,7 @@ DOMAINS: Mapping[str, str] = {
     "alfworld:households": "alma.domains.alfworld:Households",
     "minihack": "alma.domains.minihack:MiniHack",
     "babaisai": "alma.domains.babaisai:BabaIsAI",
+    "textworld": "alma.domains.textworld:Families",
     "textworld:fetch": "alma.domains.textworld:Fetch",
 }
 PROPOSERS: Mapping[str, Callable[[], Proposer]] = {

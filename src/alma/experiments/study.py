@@ -81,6 +81,7 @@ def sum_up(name: str, summaries: Mapping[int, Mapping[str, Any]], of: int) -> di
         "kind": "study",
         "run": name,
         **{field: first[field] for field in shared},
+        "empty_splits": first.get("empty_splits", []),
         "seeds": list(summaries),
         "finished": len(summaries) == of,
         "of": of,

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from alma.archive import DesignRow, SqlArchive
+from alma.domains.contract import Domain
 from alma.experiments.house import House
 from alma.learning.config import RunConfig
-from alma.records import Evaluation
+from alma.records import SPLITS, Evaluation, Split
 
 SCHEMA_VERSION = 1
 
@@ -67,5 +68,11 @@ def summarise_search(
             "no_memory": None if nothing is None else getattr(nothing, house.domain.primary),
         },
         "learned": learned,
+        "empty_splits": empty_splits(house.domain),
         "tables": [],
     }
+
+
+def empty_splits(domain: Domain) -> list[Split]:
+    """The test splits in which the domain has no tasks, so that a missing table is never a mystery."""
+    return [split for split in SPLITS[2:] if not domain.tasks(split)]

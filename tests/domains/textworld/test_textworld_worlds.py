@@ -105,7 +105,9 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["", "  ", "restart", "QUIT", "q", "save", "restore", "undo", "tw-print"])
+@pytest.mark.parametrize(
+    "command", ["", "  ", "restart", "QUIT", "q", "save", "restore", "undo", "tw-print", "notify off"]
+)
 def test_what_speaks_to_the_program_is_refused(command: str) -> None:
     assert refusal(command.strip())
 

@@ -1,8 +1,9 @@
-"""TextWorld: generated fetch quests on cooking worlds, played in the real engine.
+"""TextWorld: the benchmark's families, and generated fetch quests, played in the real engine.
 
-Public name: `Fetch` (`textworld:fetch`).
+Public names: `Families` (`textworld`) and `Fetch` (`textworld:fetch`).
 """
 
 from alma.domains.textworld.domain import Fetch
+from alma.domains.textworld.families import Families
 
-__all__ = ["Fetch"]
+__all__ = ["Families", "Fetch"]

@@ -19,7 +19,7 @@ from typing import Any
 
 from alma.domains.textworld.logic import Change, Fact, Logic, Rules, View, apply
 from alma.domains.textworld.worlds import Story
-from alma.records import ConfigError
+from alma.records import ConfigError, DomainError
 
 EXTRA = "pip install 'alma-meta[textworld]'"
 SEED = 1
@@ -34,7 +34,9 @@ TRACE = "tw-trace-actions"
 EVENT = re.compile(r"\[([^\]]+)\]\n?")
 CARRIED_OUT = " - succeeded"
 STATUS = re.compile(r"\n?>[ ]*(?:-=.*)?\Z", re.DOTALL)
-SCORED = re.compile(r"\n*Your score has just gone up by [^\n]*\n?")
+SCORED = re.compile(r"\n*Your score has just gone up by ([^\n ]*)[^\n]*\n?")
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+"""The engine writes points as words."""
 FINAL = re.compile(r"\n*You scored \d+ out of.*", re.DOTALL)
 LOST, WON = "*** You lost! ***", "*** The End ***"
 FIRST_ROOM = re.compile(r"-= [^=\n]+ =-")
@@ -55,6 +57,8 @@ class _Moment:
     view: View
     ended: bool
     state: _State
+    points: int = 0
+    won: bool = False
     next: dict[str, _Moment] = field(default_factory=dict)
 
 
@@ -63,10 +67,13 @@ class Engine:
 
     The engine is deterministic, so what it said to a list of commands is kept, and a list that begins the
     same way is played by it from where the two part. At most MOMENTS moments are kept.
+
+    With `scored`, the score is the task's own, so the game's words on it are left in what it says.
     """
 
-    def __init__(self, story: Story, rules: Rules) -> None:
+    def __init__(self, story: Story, rules: Rules, *, scored: bool = False) -> None:
         require()
+        self._scored = scored
         try:
             jericho: Any = importlib.import_module("jericho")
         except ImportError as error:
@@ -124,6 +131,16 @@ class Engine:
         """Whether the game itself is over."""
         return self._now.ended
 
+    @property
+    def won(self) -> bool:
+        """Whether the game's own quest is done."""
+        return self._now.won
+
+    @property
+    def points(self) -> int:
+        """The game's own score."""
+        return self._now.points
+
     def _play(self, command: str) -> _Moment:
         if self._standing is not self._now:
             self._restore(self._now.state)
@@ -138,8 +155,9 @@ class Engine:
                 facts = apply(facts, change)
                 view = self._logic.view(facts)
         ended = LOST in said or WON in said
-        text = clean(EVENT.sub("", said))
-        self._standing = _Moment(text, tuple(changes), view, ended, self._state())
+        text = clean(EVENT.sub("", said), scored=self._scored)
+        points = self._now.points + sum(map(_number, SCORED.findall(said)))
+        self._standing = _Moment(text, tuple(changes), view, ended, self._state(), points, WON in said)
         return self._standing
 
     def _state(self) -> _State:
@@ -184,8 +202,14 @@ class Shelf:
                 del self._idle[oldest]
 
 
-def clean(text: str) -> str:
-    """What the game says, without what the program adds to it."""
-    text = STATUS.sub("", FINAL.sub("", SCORED.sub("\n", text)))
+def clean(text: str, *, scored: bool = False) -> str:
+    """What the game says, without what the program adds to it; points only where they are `scored`."""
+    text = STATUS.sub("", FINAL.sub("", text if scored else SCORED.sub("\n", text)))
     lines = [line.strip() for line in text.strip().splitlines()]
     return "\n".join(line for i, line in enumerate(lines) if line or (i and lines[i - 1]))
+
+
+def _number(word: str) -> int:
+    if word in NUMBERS:
+        return NUMBERS.index(word) + 1
+    raise DomainError(f"the game gives {word!r} points at once, which is more than can be read")

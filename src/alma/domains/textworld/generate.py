@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alma.domains.textworld.describe import describe, rules_of
 from alma.domains.textworld.engine import Engine, require
-from alma.domains.textworld.logic import ROOM, Rules, read_facts
+from alma.domains.textworld.logic import Rules, read_facts
 from alma.domains.textworld.solver import solve
 from alma.domains.textworld.worlds import Quest, Story, archive_name, digest
 from alma.records import SPLITS, Split, derive_seed
@@ -44,8 +45,6 @@ FOODS: dict[Split, tuple[str, ...]] = {
 LONGEST = 14
 QUESTS_A_WORLD = 8
 INGREDIENTS = 5
-EVENTS = {"drink": "drinking carried thing the {f}"}
-"""Where the engine names an event otherwise than the rules say: TextWorld's own tracking misses it."""
 SERIAL = slice(0x12, 0x18)
 """Where a game file holds the day on which it was compiled."""
 
@@ -153,13 +152,6 @@ def settings(rooms: int, foods: str) -> dict[str, Any]:
     return {"recipe": INGREDIENTS, "take": INGREDIENTS, "go": rooms, "recipe_seed": 0, "split": foods, **ways}
 
 
-def describe(game: Any) -> bytes:
-    """The first facts and the things of a game; nothing of its own quest."""
-    facts = sorted(" ".join([fact.name, *(one.name for one in fact.arguments)]) for fact in game.world.facts)
-    things = [[info.id, info.type, info.name or info.id] for info in game.infos.values()]
-    return json.dumps({"facts": facts, "things": sorted(things)}).encode()
-
-
 def _quests(order: Order, path: Path, told: bytes, foods: Any) -> tuple[Quest, ...]:
     data = json.loads(told)
     things = {id_: (kind, name) for id_, kind, name in data["things"]}
@@ -202,23 +194,10 @@ def _rules_text() -> str:
     data: Any = importlib.import_module("textworld.generator.data")
     cooking: Any = importlib.import_module("textworld.challenges.tw_cooking.cooking")
     kb = data.KnowledgeBase.load(logic_path=cooking.KB_LOGIC_PATH, grammar_path=cooking.KB_GRAMMAR_PATH)
-    slots: dict[str, str] = {}
-    rows = []
-    for name, rule in kb.rules.items():
-        slots |= {slot.name: slot.type for slot in rule.placeholders}
-        before, after = (
-            [" ".join([fact.name, *(slot.name for slot in fact.parameters)]) for fact in facts]
-            for facts in (rule.preconditions, rule.postconditions)
-        )
-        row = {"name": name, "before": before, "after": after}
-        event = EVENTS.get(name, kb.inform7_events[name])
-        rows.append({**row, "command": kb.inform7_commands[name], "event": event})
-    # The account of an event takes the rule that asks for most, as TextWorld's own tracking does.
-    rows.sort(key=lambda row: -len(row["before"]))
-    types = {one.name: sorted({one.name, *(s.name for s in one.supertypes)}) for one in kb.logic.types}
-    types[ROOM] = types.get(ROOM, [ROOM])
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    return f'{{"slots": {json.dumps(slots)},\n"types": {json.dumps(types)},\n"rules": [\n{lines}\n]}}\n'
+    told = rules_of(kb)
+    lines = ",\n".join(json.dumps(row) for row in told["rules"])
+    slots, types = json.dumps(told["slots"]), json.dumps(told["types"])
+    return f'{{"slots": {slots},\n"types": {types},\n"rules": [\n{lines}\n]}}\n'
 
 
 if __name__ == "__main__":

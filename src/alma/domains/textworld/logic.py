@@ -18,6 +18,8 @@ Fact = tuple[str, ...]
 
 PLAYER, INVENTORY, RECIPE = "P", "I", "RECIPE"
 CONSTANTS = (PLAYER, INVENTORY, RECIPE)
+HOLDING = ("at", "in", "on")
+"""Facts whose second thing holds the first."""
 ROOM = "r"
 SLOT = re.compile(r"\{([^}]+)\}")
 VIEWS = 256
@@ -43,6 +45,8 @@ class Rules:
     types: Mapping[str, frozenset[str]]
     slots: Mapping[str, str]
     """The type of each slot of the rules."""
+    holding: tuple[str, ...] = HOLDING
+    """The facts by which a thing is within reach when its holder is."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Rules:
@@ -57,7 +61,7 @@ class Rules:
             for rule in data["rules"]
         )
         types = {name: frozenset(above) for name, above in data["types"].items()}
-        return cls(rules, types, data["slots"])
+        return cls(rules, types, data["slots"], tuple(data.get("holding", HOLDING)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Logic:
         held: dict[str, list[str]] = {}
         reach = {*CONSTANTS, room}
         for fact in facts:
-            if fact[0] in ("at", "in", "on"):
+            if fact[0] in self._rules.holding:
                 held.setdefault(fact[2], []).append(fact[1])
             elif fact[0] == "link" and fact[1] == room:
                 reach.add(fact[2])

@@ -14,8 +14,22 @@ NOTHING = "Nothing happens."
 REFUSED = "That command is not part of the game."
 ENDED = "The game is over."
 FILES = ("save", "restore", "script", "unscript", "transcript", "record", "unrecord", "recording", "replay")
-CONTROL = ("restart", "quit", "q", "undo", "again", "g", "oops", "verify", "random", "commands")
-PROGRAM = frozenset((*FILES, *CONTROL))
+CONTROL = (
+    "restart",
+    "quit",
+    "q",
+    "undo",
+    "again",
+    "g",
+    "oops",
+    "verify",
+    "random",
+    "commands",
+    "notify",
+    "version",
+)
+TELLING = ("notify", "version")
+PROGRAM = frozenset((*FILES, *CONTROL, *TELLING))
 """Words that speak to the program and not to the world."""
 PROGRAM_PREFIX = "tw-"
 SEVERAL = re.compile(r"[.;\n\r]|\bthen\b", re.IGNORECASE)
