@@ -1,4 +1,4 @@
-"""Prints the held-out tables of a demo run as Markdown: `python -m benchmarks.demo_table [RUN]`."""
+"""Prints the held-out tables of demo runs as Markdown: `python -m benchmarks.demo_table [RUN...]`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from benchmarks.summaries import markdown, read
 
 
 def main() -> None:
-    run = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo")
-    print(markdown(read(run)))
+    print("\n".join(markdown(read(Path(run))) for run in sys.argv[1:] or ["runs/demo"]))
 
 
 if __name__ == "__main__":

@@ -12,11 +12,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+FOUR = ("four-alfworld", "four-textworld", "four-babaisai", "four-minihack")
+
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "demo_table": ("-m", "benchmarks.demo_table"),
     "demo_seeds": ("-m", "benchmarks.demo_seeds"),
     "official_table": ("-m", "benchmarks.official_table"),
     "reader": ("-m", "benchmarks.reader"),
+    "four_domains": ("-m", "benchmarks.demo_table", *(f"runs/{name}" for name in FOUR)),
+    "domains": ("-m", "benchmarks.domains"),
     "kills": ("-m", "benchmarks.kills"),
     "rollout": ("-m", "benchmarks.rollout"),
     "baba": ("-m", "benchmarks.baba"),

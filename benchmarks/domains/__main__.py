@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", help="domains; all that can be played here by default")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--levels", type=int, default=20, help="levels a round")
+    parser.add_argument("--episodes", type=int, default=5000, help="episodes over which memory is watched")
     options = parser.parse_args(arguments)
+    played = []
     print("| domain | alone, steps/s | step by step | a step adds | in the worker | of alone |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name in options.names or plug_ins.domain_names():
@@ -43,8 +49,14 @@ def main(arguments: Sequence[str]) -> int:
             tasks = domain.tasks("train")
             if tasks:
                 print(asyncio.run(_row(domain, options.rounds, options.levels)), flush=True)
+                played.append(domain)
         except AlmaError as error:
             print(f"{name} can't be played here: {error}", file=sys.stderr)
+    few = options.episodes // 10
+    print(f"\n| domain | text of a step | worker after {few} episodes | after {options.episodes} |")
+    print("| --- | ---: | ---: | ---: |")
+    for domain in played:
+        print(asyncio.run(_memory(domain, options.episodes)), flush=True)
     return 0
 
 
@@ -75,6 +87,62 @@ async def _row(domain: Domain, rounds: int, count: int) -> str:
     added = median(1e6 / b - 1e6 / a for a, b in zip(rates["alone"], rates["by step"], strict=True))
     share = median(b / a for a, b in zip(rates["alone"], rates["inside"], strict=True))
     return f"| {domain.name} | {alone:,.0f} | {by_step:,.0f} | {added:.0f} µs | {inside:,.0f} | {share:.2f} |"
+
+
+async def _memory(domain: Domain, episodes: int) -> str:
+    """A worker's memory and open files after a tenth of the episodes and after all, all short."""
+    tasks = domain.tasks("train")
+    levels = [
+        Level(tasks[i % len(tasks)], i % 3 if domain.seeded_levels else 0)
+        for i in range(min(200, len(tasks)))
+    ]
+    walks = {level: _walk(domain, level)[:12] for level in levels}
+    pool = EnvironmentPool(domain, 1)
+    told = []
+    try:
+        for number in range(1, episodes + 1):
+            level = levels[number % len(levels)]
+            await pool.run(level, replay, walks[level])
+            if number in (episodes // 10, episodes):
+                told.append(_worker())
+    finally:
+        await pool.close()
+    cells = " | ".join(f"{megabytes:.0f} MB, {files} files" for megabytes, files in told)
+    return f"| {domain.name} | {_text(domain)} | {cells} |"
+
+
+def _worker() -> tuple[float, int]:
+    for process in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid() and b"alma.domains.pool" in (process / "cmdline").read_bytes():
+                resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+                return resident, len(list((process / "fd").iterdir()))
+    raise RuntimeError("the pool has no worker")
+
+
+def _text(domain: Domain) -> str:
+    """How much of a step makes text, where that is a part of its own."""
+    if domain.name != "minihack":
+        return "–"
+    from alma.domains.minihack.rendering import view
+
+    whole, text, steps = 0.0, 0.0, 0
+    for task in domain.tasks("train")[:20]:
+        level = Level(task)
+        walk = _walk(domain, level)
+        environment: Any = domain.open(level)
+        environment.reset()
+        for action in walk:
+            begun = time.process_time()
+            environment.step(action)
+            middle = time.process_time()
+            view(environment._engine._get_observation(environment._engine.last_observation)).text("both")
+            text += time.process_time() - middle
+            whole += middle - begun
+            steps += 1
+        environment.close()
+    return f"{1e6 * text / steps:.0f} of {1e6 * whole / steps:.0f} µs"
 
 
 class _Told:

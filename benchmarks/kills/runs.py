@@ -104,11 +104,19 @@ def _held(run: Path) -> int:
 def _left(group: int) -> int:
     """How many processes of a killed run are still there once they had time to notice."""
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return 0
+    while processes(group=group) and time.monotonic() < end:
         time.sleep(0.05)
-    found = subprocess.run(["pgrep", "-c", "-g", str(group)], capture_output=True, text=True)
-    return int(found.stdout.strip() or 1)
+    return len(processes(group=group))
+
+
+def processes(*, group: int | None = None, parent: int | None = None) -> list[int]:
+    """Processes of a group or of a parent that are alive, from /proc (`pgrep` isn't everywhere)."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                state, above, leader = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                wanted = (parent is None or int(above) == parent) and (group is None or int(leader) == group)
+                if wanted and state != "Z":
+                    found.append(int(entry.name))
+    return found

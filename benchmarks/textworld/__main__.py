@@ -1,4 +1,4 @@
-"""Speed, memory and agreement of the TextWorld engine: `python -m benchmarks.textworld [--episodes 1000]`.
+"""Speed, memory and agreement of the TextWorld engine: `python -m benchmarks.textworld [--episodes 2000]`.
 
 Needs the extra `textworld`. The reader plays without a memory; the rows of the speed table play the same
 levels with the same seeds in one run.
@@ -38,7 +38,7 @@ class _NoRecall:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.textworld", description=__doc__)
-    parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--episodes", type=int, default=2000)
     parser.add_argument("--lockstep", type=int, default=1000, help="steps to compare")
     parser.add_argument("--only-lockstep", action="store_true")
     arguments = parser.parse_args()

@@ -124,7 +124,8 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_stops_at_once_and_the_same_command_goes_on(tmp_path):
+@pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM"], ["SIGINT", "SIGINT"]], ids="+".join)
+def test_a_signal_stops_at_once_and_the_same_command_goes_on(tmp_path, signals):
     command = [sys.executable, "-m", "alma.cli.main", *LEARN, "--run"]
     started = subprocess.Popen(
         [*command, "stopped"],
@@ -136,7 +137,10 @@ def test_ctrl_c_stops_at_once_and_the_same_command_goes_on(tmp_path):
     )
     wait_for_evaluations(tmp_path / "stopped", 3)
     begun = time.monotonic()
-    os.killpg(started.pid, signal.SIGINT)
+    for name in signals:
+        # A terminal's Ctrl-C reaches every process of the run, a batch system's signal may too.
+        os.killpg(started.pid, getattr(signal, name))
+        time.sleep(0.05)
     out, error = started.communicate(timeout=20)
     assert time.monotonic() - begun < 15
     assert started.returncode == 130

@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from benchmarks.kills.runs import killed_run, whole_run
+from benchmarks.kills.runs import killed_run, processes, whole_run
 
 from alma.cli.main import run
 
@@ -151,14 +152,14 @@ def test_an_engine_that_crashes_in_mid_episode_costs_no_score():
     hit = 0
     while child.poll() is None and hit < 3:
         time.sleep(0.4)
-        workers = subprocess.run(
-            ["pgrep", "-P", str(child.pid), "-f", "alma.domains.pool"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.split()
+        # A command line is empty while a process is being started.
+        workers = [
+            process
+            for process in processes(parent=child.pid)
+            if b"alma.domains.pool" in Path(f"/proc/{process}/cmdline").read_bytes()
+        ]
         for worker in workers:
-            os.kill(int(worker), signal.SIGSEGV)
+            os.kill(worker, signal.SIGSEGV)
             hit += 1
     out, error = child.communicate(timeout=120)
     assert child.returncode == 0, error

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alma.learning.levels import check_disjoint, choose, ordered
+from alma.learning.levels import check_disjoint, choose, levels_there, ordered
 from alma.records import ConfigError, Phase
 from alma.testing.toy import ToyDomain
 
@@ -76,3 +76,19 @@ def test_levels_that_are_one_game_under_two_names_are_noticed():
     check_disjoint(Twins(), [("collect", coins), ("deploy", keys)])
     with pytest.raises(ConfigError, match="a level of deploy is also in collect"):
         check_disjoint(Twins(), [("collect", coins[:1]), ("deploy", [*keys, coins[1]])])
+
+
+def test_a_split_with_seeded_levels_has_as_many_as_are_asked_for():
+    seeded, exact = ToyDomain(), ToyDomain({"seeded": 0})
+    assert levels_there(seeded, "validation", 1000) == 1000
+    assert levels_there(exact, "validation", 1000) == len(exact.tasks("validation"))
+    assert levels_there(exact, "validation", 3) == 3
+
+
+class NoTests(ToyDomain):
+    def tasks(self, split):
+        return [] if split == "out_of_distribution" else super().tasks(split)
+
+
+def test_an_empty_split_has_none():
+    assert levels_there(NoTests(), "out_of_distribution", 50) == 0

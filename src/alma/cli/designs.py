@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from alma.cli.loop import run_async
 from alma.cli.options import AsJson
 from alma.cli.tables import console, print_code
 from alma.experiments import plug_ins
@@ -59,7 +59,7 @@ def check(design: Name, as_json: AsJson = False) -> None:
     """
     if design.endswith(".py") and not Path(design).is_file():
         raise ConfigError(f"can't read {design}: no such file")
-    failure = asyncio.run(check_design(plug_ins.design(design)))
+    failure = run_async(check_design(plug_ins.design(design)))
     if as_json:
         found = (
             None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -10,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from alma.cli import options
+from alma.cli.loop import run_async
 from alma.cli.progress import Progress
 from alma.cli.tables import console, executor, print_empty, print_faults, print_table
 from alma.experiments import plug_ins
@@ -116,7 +116,7 @@ def _bench(
     chosen = splits or [s for s in SPLITS[2:] if domain.tasks(s)]
     named = [(Path(name).stem if name.endswith(".py") else name, plug_ins.design(name)) for name in names]
     with Progress(quiet=as_json) as progress:
-        result = asyncio.run(bench_job(config, named, [cast(Split, s) for s in chosen], run, progress.listen))
+        result = run_async(bench_job(config, named, [cast(Split, s) for s in chosen], run, progress.listen))
     if out is not None:
         out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from alma.cli import options
+from alma.cli.loop import run_async
 from alma.cli.progress import Events, Progress
 from alma.cli.tables import console, print_study, print_summary
 from alma.experiments.learn import learn as learn_job
@@ -85,7 +85,7 @@ def parse_seeds(text: str) -> list[int]:
 def run_search(config: RunConfig, run: Path, as_json: bool) -> None:
     """Run or go on with a search, with its progress, and print what it found."""
     with Events() if as_json else Progress() as progress:
-        summary = asyncio.run(learn_job(config, run, progress.listen))
+        summary = run_async(learn_job(config, run, progress.listen))
         page = write_report(run)
         if isinstance(progress, Events):
             progress.finish({"report": str(page), "summary": summary})
@@ -97,7 +97,7 @@ def run_search(config: RunConfig, run: Path, as_json: bool) -> None:
 def run_study(config: RunConfig, seeds: Sequence[int], run: Path, as_json: bool) -> None:
     """Run or go on with a study, with its progress, and print what it found."""
     with Events() if as_json else Progress() as progress:
-        summary = asyncio.run(study_job(config, seeds, run, progress.listen))
+        summary = run_async(study_job(config, seeds, run, progress.listen))
         for seed in seeds:
             write_report(run / f"seed-{seed}")
         page = write_report(run)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 
 import typer
@@ -14,6 +15,7 @@ from typer.exceptions import TyperException
 
 from alma import __version__
 from alma.cli import archive, designs, doctor, domains, evaluate, init, learn, runs
+from alma.cli.loop import GOES_ON, INTERRUPTED
 from alma.records import AlmaError, BudgetExceeded, ConfigError
 
 app = typer.Typer(
@@ -41,13 +43,13 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit
 
 
-INTERRUPTED = 130
-"""The exit code that Ctrl-C gives; typer hands it over in silence."""
-
-
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # Whoever is impatient and sends another gets no traceback from the clean-up at the interpreter's end.
+    for late in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(late, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -64,7 +66,7 @@ def run(arguments: list[str]) -> int:
             return 2
         return _fail(f"{message.rstrip('.')}; see: alma --help", 2)
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted; the same command goes on where it stood", INTERRUPTED)
+        return _fail(GOES_ON, INTERRUPTED)
     except ConfigError as error:
         return _fail(str(error), 2)
     except BudgetExceeded as error:

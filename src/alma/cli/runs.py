@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from rich.markup import escape
 
 from alma.cli import options
 from alma.cli.learn import run_search, run_study
+from alma.cli.loop import run_async
 from alma.cli.progress import Progress
 from alma.cli.tables import console
 from alma.experiments.replay import replay as replay_job
@@ -67,7 +67,7 @@ def replay(
         tempfile.TemporaryDirectory(prefix="alma-replay-") as scratch,
         Progress(quiet=as_json) as progress,
     ):
-        found = asyncio.run(replay_job(config, run, keep or Path(scratch), progress.listen))
+        found = run_async(replay_job(config, run, keep or Path(scratch), progress.listen))
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
     elif found.difference is None:

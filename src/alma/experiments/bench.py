@@ -15,7 +15,7 @@ from alma.experiments.lock import run_lock
 from alma.experiments.summary import empty_splits
 from alma.learning.budget import RunBudget
 from alma.learning.config import RunConfig
-from alma.learning.levels import check_disjoint, choose
+from alma.learning.levels import check_disjoint, choose, levels_there
 from alma.learning.search import Listener
 from alma.records import ConfigError, Design, Level, Phase, Split, content_hash
 
@@ -91,7 +91,7 @@ def _levels(
     named = [(f"collection {number + 1}", levels) for number, levels in enumerate(collected)]
     deployed = {}
     for split in splits:
-        size = min(config.held_out_size, len(domain.tasks(split))) or config.held_out_size
+        size = levels_there(domain, split, config.held_out_size) or config.held_out_size
         start = phases.other_collection(config.collections).start if split == "train" else 0
         phase = Phase(split, size, start)
         deployed[split] = (phase, choose(domain, phase, config.seed))

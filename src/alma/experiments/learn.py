@@ -25,7 +25,7 @@ from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
-from alma.learning.levels import check_disjoint, choose
+from alma.learning.levels import check_disjoint, choose, levels_there
 from alma.learning.search import Listener, Search, validate
 from alma.models.contract import PAID
 from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
@@ -270,6 +270,6 @@ async def held_out(
 
 
 def _held_out_phases(domain: Domain, config: RunConfig) -> list[tuple[Split, Phase]]:
-    """The test splits that the domain has, each with at most the levels asked for."""
-    sizes = [(split, min(config.held_out_size, len(domain.tasks(split)))) for split in TEST_SPLITS]
+    """The test splits that the domain has, each with the levels asked for, or as many as there are."""
+    sizes = [(split, levels_there(domain, split, config.held_out_size)) for split in TEST_SPLITS]
     return [(split, Phase(split, size)) for split, size in sizes if size]

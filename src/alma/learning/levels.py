@@ -42,6 +42,12 @@ def choose(domain: Domain, phase: Phase, order_seed: int) -> list[Level]:
     return levels[phase.start :]
 
 
+def levels_there(domain: Domain, split: Split, asked: int) -> int:
+    """`asked`, or as many levels as the split has; where levels have seeds, that is any number."""
+    tasks = len(domain.tasks(split))
+    return asked if tasks and domain.seeded_levels else min(asked, tasks)
+
+
 def check_disjoint(domain: Domain, phases: Iterable[tuple[str, Sequence[Level]]]) -> None:
     """Raise ConfigError when two phases share a level by content, or when a level can't be read."""
     owner: dict[str, str] = {}

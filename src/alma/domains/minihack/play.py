@@ -106,12 +106,13 @@ def _take(level: Level, data: str) -> Any:
     if task in _IDLE:
         return _IDLE.pop(task)
     try:
-        import gymnasium
-        import minihack  # noqa: F401  registers its environments
+        with warnings.catch_warnings():
+            # MiniHack asks setuptools for a module that it calls deprecated; nobody here can change that.
+            warnings.simplefilter("ignore")
+            import gymnasium
+            import minihack  # noqa: F401  registers its environments
     except ImportError as error:
-        raise ConfigError(
-            f"minihack needs its engine: pip install 'alma-meta[minihack]' ({error})"
-        ) from error
+        raise ConfigError(f"minihack needs more ({error}): pip install 'alma-meta[minihack]'") from error
     if tasks.category(task) == "boxoban":
         found = levels(data, task)
         return environment_class(found[derive_seed(0, "boxoban", level.key) % len(found)])(**SETTINGS)

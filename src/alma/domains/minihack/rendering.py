@@ -97,14 +97,18 @@ def view(observation: Mapping[str, Cells]) -> View:
 def _surroundings(observation: Mapping[str, Cells]) -> str:
     chars, x, y = observation["chars"], int(observation["blstats"][0]), int(observation["blstats"][1])
     seen = []
-    rows, columns = np.nonzero(chars != ord(" "))
+    # Most of a map is floor and wall: which glyphs those are is remembered, and looked up for all at once.
+    dull = _DULL[observation["glyphs"]]
+    dull |= chars == ord(" ")
+    dull[y, x] = True
+    rows, columns = np.nonzero(~dull)
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        if (column, row) == (x, y):
-            continue
         name = _name(observation, row, column)
-        if name not in NOT_THINGS:
-            away = max(abs(column - x), abs(row - y))
-            seen.append((away, row, column, f"{name} {_where(column - x, row - y)}"))
+        if name in NOT_THINGS:
+            _DULL[observation["glyphs"][row, column]] = True
+            continue
+        away = max(abs(column - x), abs(row - y))
+        seen.append((away, row, column, f"{name} {_where(column - x, row - y)}"))
     seen.sort()
     things = "; ".join(told for *_, told in seen[:MOST_THINGS]) or "nothing of note"
     if len(seen) > MOST_THINGS:
@@ -120,6 +124,9 @@ def _name(observation: Mapping[str, Cells], row: int, column: int) -> str:
         return _text(observation["screen_descriptions"][row, column])
     return _named(glyph, observation["screen_descriptions"][row, column].tobytes())
 
+
+_DULL = np.zeros(6000, dtype=bool)
+"""By glyph: whether it is nothing that is told (floor, wall, rock). Filled as glyphs are met."""
 
 MONSTERS_END = 381 * 4
 """Glyphs below this are monsters: ordinary, pets, detected and the like."""
@@ -166,16 +173,16 @@ def _status(stats: Cells) -> str:
 
 
 def _inventory(observation: Mapping[str, Cells]) -> str:
-    letters, names = observation["inv_letters"], observation["inv_strs"]
-    items = [
-        f"{chr(int(letter))}: {_text(name)}" for letter, name in zip(letters, names, strict=True) if letter
-    ]
+    letters = observation["inv_letters"].tobytes().rstrip(b"\0").decode("latin-1")
+    names = observation["inv_strs"]
+    items = [f"{letter}: {_text(names[place])}" for place, letter in enumerate(letters)]
     return f"You carry {'; '.join(items) or 'nothing'}."
 
 
 def _map(chars: Cells) -> str:
     """The part of the map that is known, without the dark around it."""
-    lines = [row.tobytes().decode("latin-1").rstrip() for row in chars]
+    width, whole = chars.shape[1], chars.tobytes().decode("latin-1")
+    lines = [whole[start : start + width].rstrip() for start in range(0, len(whole), width)]
     known = [line for line in lines if line]
     if not known:
         return ""

@@ -25,7 +25,7 @@ EXTRA = "pip install 'alma-meta[textworld]'"
 SEED = 1
 """Of the interpreter's own chance. The games draw nothing from it, but it must not be the clock."""
 
-MOMENTS = 1000
+MOMENTS = 250
 """How many moments of a world are kept; one takes about five kilobytes."""
 
 _State = tuple[Any, Any, Any, Any, tuple[Any, ...]]
