@@ -189,7 +189,7 @@ def test_facts_commands_score_and_text_are_textworlds_own(roots: list[str], cach
                         assert ours.facts == facts, (level.key, command)
                         assert ours.view.commands == tuple(state["admissible_commands"]), (level.key, command)
                 theirs.close()
-    assert played > 1000
+    assert played > 300
 
 
 def test_a_lost_game_ends_and_keeps_its_points(small: Path, cache: str) -> None:
