@@ -10,18 +10,20 @@ import json
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from alma.memory import Recall, Situation, Step
 from alma.memory.wire import recall_from_json, situation_to_json, steps_to_json
-from alma.records import Design, DesignError, derive_seed
+from alma.records import Design, DesignError, SandboxError, derive_seed
 from alma.sandbox import frames
 from alma.sandbox.contract import Limits, Services
 
 MOST_CALLBACKS = 1000
 """Calls to the host that one design may have open at once."""
+MOST_LOGGED = 20_000
+"""Lines that one process may log in its life."""
 
 
 class DesignProcess:
@@ -31,22 +33,24 @@ class DesignProcess:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        pid: int,
+        pidfd: int,
         services: Services,
         limits: Limits,
         seed: int,
+        zygote_ended: Callable[[], bool],
     ) -> None:
         self._reader, self._writer = reader, writer
-        self._pidfd = os.pidfd_open(pid)
+        self._pidfd = pidfd
+        self._zygote_ended = zygote_ended
         self._services, self._limits, self._seed = services, limits, seed
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
-        self._updates = 0
+        self._updates = self._logged = 0
         self._told: dict[str, int] = {}
         self._callbacks: set[asyncio.Task[None]] = set()
         self._host_time = _HostTime()
         self._moved = asyncio.Event()
-        self._broken: str | None = None
+        self._broken: DesignError | SandboxError | None = None
         self._listener = asyncio.create_task(self._listen())
         self.copies = "none"
         self.has_on_step = False
@@ -68,7 +72,7 @@ class DesignProcess:
 
     async def freeze(self) -> str:
         value = await self._call("freeze", {}, seconds=self._limits.update_seconds)
-        if value not in ("pickle", "deepcopy", "none"):
+        if value not in ("copy", "none"):
             raise DesignError("the design's process forged a reply", call="freeze")
         self.copies = value
         return self.copies
@@ -109,7 +113,7 @@ class DesignProcess:
         self._listener.cancel()
         for task in self._callbacks:
             task.cancel()
-        self._break("the memory was closed")
+        self._break(DesignError("the memory was closed"))
         os.close(self._pidfd)
         self._writer.close()
         with suppress(OSError):
@@ -118,7 +122,7 @@ class DesignProcess:
     async def _call(self, call: str, head: dict[str, Any], body: bytes = b"", *, seconds: float) -> Any:
         await self._turn()
         if self._broken is not None:
-            raise DesignError(self._broken, call=call)
+            raise _again(self._broken, call)
         self._next += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open[self._next] = future
@@ -127,7 +131,7 @@ class DesignProcess:
         try:
             return await self._wait(future, seconds)
         except TimeoutError:
-            self._break(f"{call} took over {seconds:g} s")
+            self._break(DesignError(f"{call} took over {seconds:g} s"))
             raise DesignError(f"{call} took over {seconds:g} s", call=call) from None
         except DesignError as error:
             error.call = call
@@ -167,13 +171,22 @@ class DesignProcess:
                 if "callback" in message:
                     self._begin_callback(message)
                 elif "log" in message:
-                    self._services.log(_text(message["log"], 500))
+                    self._log(message["log"])
                 else:
                     self._reply(message)
         except (asyncio.IncompleteReadError, OSError):
-            self._break("the design's process ended (memory limit, crash or exit)")
+            if self._zygote_ended():
+                self._break(SandboxError("the sandbox's zygote ended, and this process with it"))
+            else:
+                self._break(DesignError("the design's process ended (memory limit, crash or exit)"))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            self._break(f"the design's process sent a bad message: {_text(error, 300)}")
+            self._break(DesignError(f"the design's process sent a bad message: {_text(error, 300)}"))
+
+    def _log(self, line: Any) -> None:
+        self._logged += 1
+        if self._logged > MOST_LOGGED:
+            raise ValueError(f"over {MOST_LOGGED} log lines")
+        self._services.log(_text(line, 500))
 
     def _reply(self, message: dict[str, Any]) -> None:
         future = self._open.get(message["id"])
@@ -220,17 +233,22 @@ class DesignProcess:
             return await self._services.embed([str(text) for text in arguments["texts"]])
         raise DesignError(f"the host has no method {message['method']!r}")
 
-    def _break(self, reason: str) -> None:
+    def _break(self, reason: DesignError | SandboxError) -> None:
         self._broken = self._broken or reason
         self._kill()
         self._moved.set()
         for future in self._open.values():
             if not future.done():
-                future.set_exception(DesignError(reason))
+                future.set_exception(_again(reason, ""))
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError, OSError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+
+def _again(error: DesignError | SandboxError, call: str) -> DesignError | SandboxError:
+    """The same error for another caller."""
+    return DesignError(str(error), call=call) if isinstance(error, DesignError) else SandboxError(str(error))
 
 
 class _HostTime:

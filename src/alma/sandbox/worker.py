@@ -7,18 +7,16 @@ them), not for defence: the defence is around this process, never in it.
 from __future__ import annotations
 
 import asyncio
-import copy
-import io
 import json
-import pickle
+import os
 import random
+import shutil
 import socket
 import sys
 import traceback
-import types
 from typing import Any
 
-from alma.memory import Episode, Memory, Situation, Step, Toolkit
+from alma.memory import Memory, Situation, Step, Toolkit
 from alma.memory.toolkit import begin_call
 from alma.memory.wire import (
     as_recall,
@@ -28,14 +26,29 @@ from alma.memory.wire import (
     steps_from_json,
 )
 from alma.sandbox import frames
+from alma.sandbox.snapshot import Loaded, Snapshot
 
-MODULE = "memory_design"
 FRAME_LIMIT = 64 << 20
 
 
 def run(channel: socket.socket) -> None:
     """Serve one design over `channel` until it closes."""
     asyncio.run(_Worker(channel).serve())
+
+
+def _files() -> list[str]:
+    """What a design has put in the /tmp that is its own; nothing where it has none."""
+    return os.listdir("/tmp") if os.getpid() == 1 else []
+
+
+def _wipe() -> None:
+    """A frozen call finds no file of an earlier one."""
+    for name in _files():
+        path = os.path.join("/tmp", name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
 
 
 class _Worker:
@@ -48,9 +61,9 @@ class _Worker:
         self._next_call = 0
         self._kit = Toolkit(self)
         self._memory: Memory
-        self._frozen: bytes | Memory | None = None
-        self._shared: list[Any] = []
-        self._copies: dict[str, Memory] = {}
+        self._loaded: Loaded
+        self._frozen: Snapshot | None = None
+        self._copies: dict[str, tuple[Loaded, Memory]] = {}
         self._histories: dict[str, tuple[Step, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -82,18 +95,8 @@ class _Worker:
         await self._writer.drain()
 
     async def _do_load(self, message: dict[str, Any], body: bytes) -> Any:
-        module = types.ModuleType(MODULE)
-        sys.modules[MODULE] = module
-        source = body.decode("utf-8")
-        exec(compile(source, "memory.py", "exec"), module.__dict__)
-        found = [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Memory) and value.__module__ == MODULE
-        ]
-        if not found:
-            raise TypeError("the file defines no subclass of alma.memory.Memory")
-        design = found[-1]
+        self._loaded = Loaded(compile(body.decode("utf-8"), "memory.py", "exec"))
+        design = self._loaded.design()
         self._memory = design(self._kit)
         return {"on_step": design.on_step is not Memory.on_step, "name": design.__name__}
 
@@ -102,18 +105,13 @@ class _Worker:
         return None
 
     async def _do_freeze(self, message: dict[str, Any], body: bytes) -> Any:
+        self._frozen = None
         try:
-            self._frozen, self._shared = _Pickler.dumps(self._memory)
-            self._thaw(self._frozen)
-            return "pickle"
+            if not _files():
+                self._frozen = Snapshot(self._loaded, self._memory, self)
         except Exception:
             pass
-        try:
-            self._frozen = copy.deepcopy(self._memory, {id(self): self})
-            return "deepcopy"
-        except Exception:
-            self._frozen = None
-            return "none"
+        return "none" if self._frozen is None else "copy"
 
     async def _do_retrieve(self, message: dict[str, Any], body: bytes) -> Any:
         situation = situation_from_json(message["situation"])
@@ -139,18 +137,14 @@ class _Worker:
         if not message["frozen"] or self._frozen is None:
             return self._memory
         if situation.token in self._copies:
-            return self._copies[situation.token]
-        if isinstance(self._frozen, bytes):
-            memory = self._thaw(self._frozen)
-        else:
-            memory = copy.deepcopy(self._frozen, {id(self): self})
+            loaded, memory = self._copies[situation.token]
+            loaded.enter()
+            return memory
+        _wipe()
+        copy = self._frozen.thaw()
         if message["keep_copy"]:
-            self._copies[situation.token] = memory
-        return memory
-
-    def _thaw(self, data: bytes) -> Memory:
-        memory: Memory = _Unpickler(data, self).load()
-        return memory
+            self._copies[situation.token] = copy
+        return copy[1]
 
     async def call(self, method: str, arguments: dict[str, Any]) -> Any:
         """The toolkit's line to the host."""
@@ -175,39 +169,6 @@ class _Worker:
             future.set_exception(RuntimeError(message["error"]))
         else:
             future.set_result(message["value"])
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles a memory. The host's line is left out, and records of the past are shared, not copied."""
-
-    def __init__(self, buffer: io.BytesIO) -> None:
-        super().__init__(buffer, protocol=5)
-        self.shared: list[Any] = []
-        self._index: dict[int, int] = {}
-
-    def persistent_id(self, obj: Any) -> int | None:
-        if isinstance(obj, (Episode, Step, Situation)):
-            position = self._index.setdefault(id(obj), len(self.shared))
-            if position == len(self.shared):
-                self.shared.append(obj)
-            return position
-        return -1 if isinstance(obj, _Worker) else None
-
-    @classmethod
-    def dumps(cls, memory: Memory) -> tuple[bytes, list[Any]]:
-        buffer = io.BytesIO()
-        pickler = cls(buffer)
-        pickler.dump(memory)
-        return buffer.getvalue(), pickler.shared
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, worker: _Worker) -> None:
-        super().__init__(io.BytesIO(data))
-        self._worker = worker
-
-    def persistent_load(self, pid: Any) -> Any:
-        return self._worker if pid == -1 else self._worker._shared[pid]
 
 
 def clean_trace(error: BaseException, lines: int = 12) -> str:

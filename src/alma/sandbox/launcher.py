@@ -1,0 +1,34 @@
+"""The first step of the `namespaces` back-end: build a root of its own, move into it, become the zygote there.
+
+Run as `python -s -P -m alma.sandbox.launcher FD PLAN`, with PLAN in JSON. It tells the host over FD what
+the kernel refused; nothing of a design runs here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+
+from alma.sandbox.plan import Plan
+from alma.sandbox.walls import outer
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    plan = Plan.from_json(json.loads(sys.argv[2]))
+    try:
+        proc = outer.settle(plan.binds, plan.masks)
+        os.set_inheritable(control.fileno(), True)
+        os.set_inheritable(proc, True)
+        settings = json.dumps({"walls": "namespaces", "proc": proc})
+        command = ["python", "-s", "-P", "-m", "alma.sandbox.zygote", str(control.fileno()), settings]
+        os.execve(plan.program, command, plan.environment)
+    except OSError as error:
+        control.send(f"failed: {error.strerror or error}".encode())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The inner walls, the same in every back-end: limits, no capabilities, no new privileges, Landlock, the filter.
+
+Put up by a worker around itself, in this order, before it reads a line of a design. None can be taken
+down again.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alma.sandbox.walls import kernel, landlock, seccomp
+
+Amounts = Mapping[str, int]
+"""Limits on one process as the host sends them: `address_space_bytes`, `cpu_seconds` and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What stays in reach: files to read, folders whose names may be listed, folders to write in."""
+
+    read: Sequence[str]
+    folders: Sequence[str] = ()
+    write: Sequence[str] = ()
+
+
+def put_up(amounts: Amounts, paths: Paths, *, own_processes: bool) -> None:
+    """All inner walls. `own_processes`: the count of processes is this worker's alone, so it can be limited."""
+    limit(amounts, own_processes=own_processes)
+    kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1, "no new privileges")
+    landlock.restrict(paths.read, paths.folders, paths.write)
+    seccomp.install(os.getpid())
+
+
+def limit(amounts: Amounts, *, own_processes: bool) -> None:
+    """Resource limits, soft and hard alike."""
+    wanted = {
+        resource.RLIMIT_AS: amounts["address_space_bytes"],
+        resource.RLIMIT_CPU: amounts["cpu_seconds"],
+        resource.RLIMIT_FSIZE: amounts["file_bytes"],
+        resource.RLIMIT_NOFILE: amounts["open_files"],
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_NICE: 0,
+        resource.RLIMIT_RTPRIO: 0,
+    }
+    if own_processes:
+        wanted[resource.RLIMIT_NPROC] = amounts["threads"]
+    for what, value in wanted.items():
+        _, hard = resource.getrlimit(what)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(what, (value, value))
+    cpu = wanted[resource.RLIMIT_CPU]
+    # One second between the signal, which a design may ignore, and the kill.
+    resource.setrlimit(resource.RLIMIT_CPU, (max(1, cpu - 1), cpu))
+
+
+def close_files(channel: int, process: int) -> None:
+    """Leave three handles on nothing, the channel as number 3 and the worker's own process as 4."""
+    null = os.open(os.devnull, os.O_RDWR)
+    high = [os.dup2(fd, 210 + n) for n, fd in enumerate((null, null, null, channel, process))]
+    for number, fd in enumerate(high):
+        os.dup2(fd, number, inheritable=False)
+    os.closerange(len(high), 1 << 16)
