@@ -8,7 +8,7 @@ import pytest
 from alma.memory import Episode, Situation, Step
 from alma.records import Design
 from alma.sandbox.contract import Limits, encode_episode
-from alma.sandbox.process import ProcessSandbox
+from alma.sandbox.unsafe import UnsafeSandbox
 
 HEAD = "from alma.memory import Memory, Recall\n\n\nclass D(Memory):\n"
 
@@ -33,8 +33,8 @@ class Host:
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[ProcessSandbox]:
-    opened = ProcessSandbox()
+def sandbox() -> Iterator[UnsafeSandbox]:
+    opened = UnsafeSandbox()
     yield opened
     asyncio.run(opened.close())
 

@@ -7,7 +7,7 @@ import pytest
 
 from alma.memory import Recall, Step
 from alma.records import DesignError
-from alma.sandbox.process import NoServices
+from alma.sandbox.contract import NoServices
 from alma.testing.loop import in_loop
 
 COUNTS = """

@@ -11,7 +11,8 @@ import pytest
 
 from alma.records import Design, DesignError
 from alma.sandbox.contract import Limits
-from alma.sandbox.process import NoServices, ProcessSandbox
+from alma.sandbox.contract import NoServices
+from alma.sandbox.unsafe import UnsafeSandbox
 from alma.testing.loop import in_loop
 
 PID = "async def retrieve(self, situation):\n    import os\n    return os.getpid()"
@@ -54,7 +55,7 @@ class D(Memory):
         raw = [open(f"/proc/{pid}/environ").read() for pid in ("self", os.getppid())]
         return [dict(os.environ), raw]
 """
-    sandbox = ProcessSandbox()
+    sandbox = UnsafeSandbox()
     async with sandbox.open(Design("x", body), NoServices(), Limits(), seed=0) as process:
         environment, raw = (await process.retrieve(situation(), frozen=False, seed=1)).show
     await sandbox.close()
@@ -84,7 +85,7 @@ async def retrieve(self, situation):
 
 @in_loop
 async def test_closing_leaves_no_process(situation, episode):
-    sandbox = ProcessSandbox()
+    sandbox = UnsafeSandbox()
     hang = "\n    async def update(self, episode):\n        while True: pass"
     source = "from alma.memory import Memory\nclass D(Memory):\n    " + PID.replace("\n", "\n    ") + hang
     pids = []
@@ -153,7 +154,7 @@ async def test_an_open_that_is_given_up_confuses_no_other(opened, situation):
 
 @in_loop
 async def test_a_killed_zygote_is_replaced_and_live_memories_go_on(situation):
-    sandbox = ProcessSandbox()
+    sandbox = UnsafeSandbox()
     design = Design(
         "x", "from alma.memory import Memory\nclass D(Memory):\n    async def retrieve(self, s): return 1"
     )

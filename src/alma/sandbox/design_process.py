@@ -40,7 +40,7 @@ class DesignProcess:
         zygote_ended: Callable[[], bool],
     ) -> None:
         self._reader, self._writer = reader, writer
-        self._pidfd = pidfd
+        self.pidfd = pidfd
         self._zygote_ended = zygote_ended
         self._services, self._limits, self._seed = services, limits, seed
         self._open: dict[int, asyncio.Future[Any]] = {}
@@ -114,7 +114,7 @@ class DesignProcess:
         for task in self._callbacks:
             task.cancel()
         self._break(DesignError("the memory was closed"))
-        os.close(self._pidfd)
+        os.close(self.pidfd)
         self._writer.close()
         with suppress(OSError):
             await self._writer.wait_closed()
@@ -243,7 +243,7 @@ class DesignProcess:
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError, OSError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
 
 def _again(error: DesignError | SandboxError, call: str) -> DesignError | SandboxError:

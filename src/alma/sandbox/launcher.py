@@ -1,7 +1,7 @@
 """The first step of the `namespaces` back-end: build a root of its own, move into it, become the zygote there.
 
-Run as `python -s -P -m alma.sandbox.launcher FD PLAN`, with PLAN in JSON. It tells the host over FD what
-the kernel refused; nothing of a design runs here.
+Its arguments are the number of the control socket and the plan in JSON. It tells the host over the
+socket what the kernel refused; nothing of a design runs here.
 """
 
 from __future__ import annotations

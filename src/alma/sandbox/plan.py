@@ -80,8 +80,12 @@ def readable() -> tuple[list[str], list[str]]:
     read = [*_standard_library(), *_shared_interpreter(), *_libraries(), *_packages()]
     read += [str(path) for path in _sdk()]
     read += ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/etc/ld.so.cache"]
-    folders = {str(Path(path).parent) for path in _packages()} | {str(_home().parent)}
-    return sorted(read), sorted(folders)
+    return sorted(read), packages_folders()
+
+
+def packages_folders() -> list[str]:
+    """The folders in which the packages and ALMA itself lie."""
+    return sorted({str(Path(path).parent) for path in _packages()} | {str(_home().parent)})
 
 
 def _standard_library() -> list[str]:
@@ -105,7 +109,7 @@ def _libraries() -> list[str]:
     """Folders of the shared libraries that this process has loaded from the system."""
     folders: set[str] = set()
     mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if ".so" in line}
-    inside = (sys.prefix, sys.base_prefix) if sys.base_prefix not in ("/usr", "/") else (sys.prefix,)
+    inside = {sys.prefix, sys.base_prefix} - {"/usr", "/"}
     for path in mapped:
         if path.startswith("/") and not any(path.startswith(f"{prefix}/") for prefix in inside):
             folder = os.path.dirname(path)

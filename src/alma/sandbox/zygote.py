@@ -1,9 +1,10 @@
 """A small process that forks design workers: interpreter and SDK are loaded once, a worker costs little.
 
-Started as `python -s -P -m alma.sandbox.zygote FD SETTINGS` with an almost empty environment. For each
+Started in a fresh interpreter with an almost empty environment; its arguments are the number of the
+control socket and settings in JSON. For each
 worker the host sends its limits and a socket; the worker itself answers on that socket, with a handle of
-its process, when its walls stand. It never runs a line of a design before. When the host's end of FD
-closes, the zygote and all its workers end.
+its process, when its walls stand. It never runs a line of a design before. When the host's end of
+the control socket closes, the zygote and all its workers end.
 """
 
 from __future__ import annotations

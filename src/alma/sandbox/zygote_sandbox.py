@@ -23,6 +23,7 @@ from typing import IO, Any
 from alma.records import Design, SandboxError
 from alma.sandbox.contract import Limits, MemoryProcess, SandboxReport, Services
 from alma.sandbox.design_process import DesignProcess
+from alma.sandbox.plan import packages_folders
 
 SECONDS_TO_START = 60
 SECONDS_TO_SPAWN = 30
@@ -190,8 +191,9 @@ def has_ended(control: socket.socket) -> bool:
 
 
 def interpreter(module: str, *arguments: str) -> list[str]:
-    """A fresh interpreter that runs `module` of ours."""
-    return [os.path.abspath(sys.executable), "-s", "-P", "-m", module, *arguments]
+    """A fresh interpreter that runs `module` of ours. It finds it however this one did."""
+    script = f"import sys; sys.path += {packages_folders()!r}; from {module} import main; main()"
+    return [os.path.abspath(sys.executable), "-s", "-P", "-c", script, *arguments]
 
 
 def _end(process: subprocess.Popen[Any], control: socket.socket) -> None:

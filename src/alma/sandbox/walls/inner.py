@@ -26,12 +26,13 @@ class Paths:
     write: Sequence[str] = ()
 
 
-def put_up(amounts: Amounts, paths: Paths, *, own_processes: bool) -> None:
-    """All inner walls. `own_processes`: the count of processes is this worker's alone, so it can be limited."""
+def put_up(amounts: Amounts, paths: Paths | None, *, own_processes: bool) -> None:
+    """All inner walls; without `paths` no Landlock. `own_processes`: threads may be limited by their count."""
     limit(amounts, own_processes=own_processes)
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1, "no new privileges")
-    landlock.restrict(paths.read, paths.folders, paths.write)
+    if paths is not None:
+        landlock.restrict(paths.read, paths.folders, paths.write)
     seccomp.install(os.getpid())
 
 

@@ -17,8 +17,8 @@ NOBODY = 65534
 INSIDE = 1000
 """The user that a worker believes to be."""
 DEVICES = ("null", "zero", "random", "urandom")
-_SAME = {os.ST_RDONLY: 1, os.ST_NOSUID: 2, os.ST_NODEV: 4, os.ST_NOEXEC: 8, os.ST_NOATIME: 1024}
-_SAME |= {os.ST_NODIRATIME: 2048, os.ST_RELATIME: kernel.MS_RELATIME}
+KEPT = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: kernel.MS_RELATIME}
+"""Flags of a file system as statvfs tells them (ST_RDONLY and so on), and as mount takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _show(source: str, target: str, *, device: bool) -> None:
     found = os.statvfs(target).f_flag
     flags = kernel.MS_NOSUID | kernel.MS_RDONLY | (0 if device else kernel.MS_NODEV)
     # Flags that the machine has on the file system may not be taken off in a user namespace.
-    flags |= sum(ours for theirs, ours in _SAME.items() if found & theirs and not flags & ours)
+    flags |= sum(ours for theirs, ours in KEPT.items() if found & theirs and not flags & ours)
     kernel.mount("", target, "", kernel.MS_REMOUNT | kernel.MS_BIND | flags)
 
 
