@@ -25,19 +25,22 @@ async def retrieve(self, situation):
     return [len(self.calls), len(self.kit.store("calls"))]
 """
 
-UNCOPIED = {
-    "pickle": "",
-    "deepcopy": "self.by_length = lambda text: len(text)",
+COPIED = {
+    "plain data": "",
+    "a function without a name": "self.by_length = lambda text: len(text)",
+    "a closure over itself": "self.me = lambda: self.me",
+    "a module": "import math; self.math = math",
+    "a set of its own functions": "self.ways = {'a': D.retrieve, 'b': D}",
 }
 UNCOPIABLE = ["self.endless = (n for n in [1, 2])", "import threading; self.lock = threading.Lock()"]
 
 
-@pytest.mark.parametrize("copies", UNCOPIED)
+@pytest.mark.parametrize("extra", COPIED)
 @in_loop
-async def test_a_frozen_retrieve_acts_on_a_copy_of_its_own(opened, situation, episode, copies):
-    async with opened(COUNTS.format(extra=UNCOPIED[copies])) as process:
+async def test_a_frozen_retrieve_acts_on_a_copy_of_its_own(opened, situation, episode, extra):
+    async with opened(COUNTS.format(extra=COPIED[extra])) as process:
         await process.update(episode)
-        assert await process.freeze() == process.copies == copies
+        assert await process.freeze() == process.copies == "copy"
         for token in ("a", "b", "a"):
             assert (await process.retrieve(situation(token), frozen=True, seed=1)).show == [2, 1]
         together = [process.retrieve(situation(str(n)), frozen=True, seed=1) for n in range(8)]

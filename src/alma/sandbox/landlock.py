@@ -14,6 +14,8 @@ from alma.sandbox.plan import ENVIRONMENT, readable
 from alma.sandbox.self_check import check_walls
 from alma.sandbox.zygote_sandbox import ZygoteSandbox, interpreter
 
+REMARK = "; that a file exists, and its size, stays visible"
+
 
 class LandlockSandbox(ZygoteSandbox):
     """Workers in the machine's own spaces, held by Landlock, the call filter and limits."""
@@ -26,4 +28,4 @@ class LandlockSandbox(ZygoteSandbox):
         return interpreter("alma.sandbox.zygote", str(control), settings), ENVIRONMENT
 
     async def self_check(self) -> SandboxReport:
-        return await check_walls(self)
+        return await check_walls(self, REMARK)

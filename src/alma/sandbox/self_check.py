@@ -27,8 +27,8 @@ FEWEST = 12
 _OUTSIDE = {"NoNewPrivs": "1", "Seccomp": "2", "CapPrm": "0", "CapEff": "0", "CapBnd": "0"}
 
 
-async def check_walls(sandbox: Sandbox) -> SandboxReport:
-    """Attack a worker of `sandbox`; `ok` when every attack was refused."""
+async def check_walls(sandbox: Sandbox, remark: str = "") -> SandboxReport:
+    """Attack a worker of `sandbox`; `ok` when every attack was refused. `remark` says what it can't hold."""
     try:
         probes = await attack(sandbox)
     except (SandboxError, DesignError, OSError) as error:
@@ -38,7 +38,7 @@ async def check_walls(sandbox: Sandbox) -> SandboxReport:
     if through or len(probes) < FEWEST:
         detail = "; ".join(f"{probe.name}: {probe.note}" for probe in through) or "too few attacks ran"
         return SandboxReport(sandbox.name, False, False, detail[:500], probes, cures.REPORT)
-    detail = f"{len(probes)} of {len(probes)} attacks refused ({cures.kernel()})"
+    detail = f"{len(probes)} of {len(probes)} attacks refused ({cures.kernel()}){remark}"
     return SandboxReport(sandbox.name, True, True, detail, probes)
 
 
