@@ -89,8 +89,14 @@ HIDES = {
     "a global that is set": ("global FRESH; FRESH = globals().get('FRESH', 0) + 1", "FRESH"),
     "a global with a function in it": ("BY_KIND['a'] += 1", "BY_KIND['a']"),
     "a class of the design": ("type(self).notes.append(1)", "len(type(self).notes)"),
-    "a class attribute that is set": ("type(self).latest = (type(self).latest or 0) + 1", "type(self).latest"),
-    "another class": ("Shelf.rows[len(Shelf.rows)] = 1; Shelf.asked += 1", "len(Shelf.rows) + Shelf.asked - 1"),
+    "a class attribute that is set": (
+        "type(self).latest = (type(self).latest or 0) + 1",
+        "type(self).latest",
+    ),
+    "another class": (
+        "Shelf.rows[len(Shelf.rows)] = 1; Shelf.asked += 1",
+        "len(Shelf.rows) + Shelf.asked - 1",
+    ),
     "a cache": ("x = number(situation.token)", "number.calls"),
     "a file": (
         "import tempfile; tempfile.NamedTemporaryFile(dir='/tmp', delete=False)",

@@ -41,8 +41,8 @@ def _work(channel: socket.socket, settings: dict[str, object]) -> None:
         assert isinstance(amounts, dict)
         assert isinstance(read, list)
         # gVisor has no Landlock; there the engine's own kernel is the wall.
-        paths = inner.Paths(read, write=["/tmp"]) if settings["landlock"] or landlock.version() else None
-        inner.put_up(amounts, paths, own_processes=False)
+        without = () if settings["landlock"] or landlock.version() else ("landlock",)
+        inner.put_up(amounts, inner.Paths(read, write=["/tmp"]), own_processes=False, without=without)
         channel.send(b"ready")
         worker.run(channel)
     finally:

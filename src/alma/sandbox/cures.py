@@ -39,7 +39,9 @@ def cure(name: str, reason: str) -> str:
         )
     for switch, path in _SWITCHES.items():
         if _read(path) == "0":
-            return f"user namespaces are switched off; allow them with: sudo sysctl -w {switch}=10000, {UNSAFE}"
+            return (
+                f"user namespaces are switched off; allow them with: sudo sysctl -w {switch}=10000, {UNSAFE}"
+            )
     if in_container():
         return (
             "this is a container, whose rules keep namespaces from it: --sandbox landlock holds here, "

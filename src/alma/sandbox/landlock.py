@@ -7,7 +7,7 @@ exists, hide the host's processes from being counted, or give a worker a /tmp (t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from alma.sandbox.contract import SandboxReport
 from alma.sandbox.plan import ENVIRONMENT, readable
@@ -22,10 +22,15 @@ class LandlockSandbox(ZygoteSandbox):
 
     name = "landlock"
 
+    def __init__(self, without: Sequence[str] = ()) -> None:
+        """`without`: inner walls to leave out, for tests that show what each is for."""
+        super().__init__()
+        self._without = without
+
     def _command(self, control: int) -> tuple[list[str], Mapping[str, str]]:
         read, folders = readable()
-        settings = json.dumps({"walls": "landlock", "read": read, "folders": folders})
-        return interpreter("alma.sandbox.zygote", str(control), settings), ENVIRONMENT
+        settings = {"walls": "landlock", "read": read, "folders": folders, "without": list(self._without)}
+        return interpreter("alma.sandbox.zygote", str(control), json.dumps(settings)), ENVIRONMENT
 
     async def self_check(self) -> SandboxReport:
         return await check_walls(self, REMARK)

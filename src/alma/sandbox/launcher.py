@@ -1,6 +1,6 @@
 """The first step of the `namespaces` back-end: build a root of its own, move into it, become the zygote there.
 
-Its arguments are the number of the control socket and the plan in JSON. It tells the host over the
+Its arguments are the number of the control socket, the plan and the inner walls to leave out, in JSON. It tells the host over the
 socket what the kernel refused; nothing of a design runs here.
 """
 
@@ -17,13 +17,13 @@ from alma.sandbox.walls import outer
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    plan = Plan.from_json(json.loads(sys.argv[2]))
+    plan, without = Plan.from_json(json.loads(sys.argv[2])), json.loads(sys.argv[3])
     try:
         proc = outer.settle(plan.binds, plan.masks)
         os.set_inheritable(control.fileno(), True)
         os.set_inheritable(proc, True)
-        settings = json.dumps({"walls": "namespaces", "proc": proc})
-        command = ["python", "-s", "-P", "-m", "alma.sandbox.zygote", str(control.fileno()), settings]
+        settings = json.dumps({"walls": "namespaces", "proc": proc, "without": without})
+        command = [plan.program, "-s", "-P", "-m", "alma.sandbox.zygote", str(control.fileno()), settings]
         os.execve(plan.program, command, plan.environment)
     except OSError as error:
         control.send(f"failed: {error.strerror or error}".encode())

@@ -14,7 +14,9 @@ from alma.sandbox.contract import Limits, NoServices, SandboxReport
 from alma.sandbox.plan import ENVIRONMENT
 from alma.sandbox.zygote_sandbox import ZygoteSandbox, interpreter
 
-DETAIL = "separate processes with resource limits; no boundary: designs can read your files and use your network"
+DETAIL = (
+    "separate processes with resource limits; no boundary: designs can read your files and use your network"
+)
 
 
 class UnsafeSandbox(ZygoteSandbox):

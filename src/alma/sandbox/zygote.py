@@ -93,11 +93,12 @@ def _become_worker(channel: socket.socket, amounts: inner.Amounts, settings: dic
         if kind == "none":
             inner.limit(amounts, own_processes=False)
         elif kind == "namespaces":
-            inner.put_up(amounts, inner.Paths(["/"], write=["/tmp"]), own_processes=True)
+            paths = inner.Paths(["/"], write=["/tmp"])
+            inner.put_up(amounts, paths, own_processes=True, without=settings["without"])
         else:
             own = {**amounts, "threads": settings["threads"]}
             paths = inner.Paths(settings["read"], settings["folders"])
-            inner.put_up(own, paths, own_processes=True)
+            inner.put_up(own, paths, own_processes=True, without=settings["without"])
         socket.send_fds(channel, [READY], [4])
         os.close(4)
     except BaseException as error:

@@ -37,9 +37,10 @@ def settle(binds: Sequence[Bind], masks: Sequence[str]) -> int:
     """
     uid, gid = os.getuid(), os.getgid()
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
-    if uid != 0:
+    root = uid == 0 and _knows(NOBODY)
+    if not root:
         kernel.unshare(kernel.NEWUSER, "user namespace")
-        kernel.map_ids(proc, uid, uid, gid)
+        kernel.map_ids(proc, INSIDE, uid, gid)
     spaces = kernel.NEWNS | kernel.NEWPID | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWNET
     kernel.unshare(spaces, "namespaces")
     kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
@@ -48,7 +49,7 @@ def settle(binds: Sequence[Bind], masks: Sequence[str]) -> int:
         _wait(child)
     _build(binds, masks)
     socket.sethostname("alma")
-    if uid == 0:
+    if root:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -103,6 +104,13 @@ def _show(source: str, target: str, *, device: bool) -> None:
     # Flags that the machine has on the file system may not be taken off in a user namespace.
     flags |= sum(ours for theirs, ours in KEPT.items() if found & theirs and not flags & ours)
     kernel.mount("", target, "", kernel.MS_REMOUNT | kernel.MS_BIND | flags)
+
+
+def _knows(uid: int) -> bool:
+    """Whether this user namespace has that user; root of a small one has nobody to become."""
+    with open("/proc/self/uid_map") as file:
+        ranges = [[int(number) for number in line.split()] for line in file]
+    return any(start <= uid < start + count for start, _, count in ranges)
 
 
 def _wait(child: int) -> None:
