@@ -17,8 +17,7 @@ from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection, collect
 from alma.learning.evaluate import Evaluator
 from alma.records import Design, DomainError, Level, Phase, Proposal, Protocol
-from alma.sandbox.contract import Limits
-from alma.sandbox.contract import NoServices
+from alma.sandbox.contract import Limits, NoServices
 from alma.sandbox.unsafe import UnsafeSandbox
 from alma.testing.toy import ToyDomain
 

@@ -9,8 +9,7 @@ import pytest
 from alma.learning.live import MOST_DEATHS, LiveMemory
 from alma.memory import Episode, Situation, Step
 from alma.records import Design, DesignError, SandboxError
-from alma.sandbox.contract import Limits, encode_episode
-from alma.sandbox.contract import NoServices
+from alma.sandbox.contract import Limits, NoServices, encode_episode
 from alma.sandbox.unsafe import UnsafeSandbox
 from alma.testing.loop import in_loop
 

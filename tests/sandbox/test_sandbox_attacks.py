@@ -20,7 +20,7 @@ KERNEL_REFUSES = {
     "61 load a module or a kernel": "Operation not permitted",
     "63 call the kernel by its other 32-bit numbers": "Function not implemented",
 }
-"""Root of a user namespace may not do these, with or without a sandbox, or the machine lacks what they need."""
+"""Root of a user namespace may not do these anyway, or the machine lacks what they need."""
 
 NEEDS = {
     "limits": [

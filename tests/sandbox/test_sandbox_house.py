@@ -114,7 +114,12 @@ async def retrieve(self, situation):
 @in_loop
 async def test_closing_leaves_no_process(situation, episode, back_end):
     sandbox = back_end()
-    source = "from alma.memory import Memory\nclass D(Memory):\n    async def update(self, episode):\n        while True: pass"
+    source = """
+from alma.memory import Memory
+class D(Memory):
+    async def update(self, episode):
+        while True: pass
+"""
     async with sandbox.open(Design("x", source), NoServices(), Limits(), seed=0) as one:
         pids = [host_pid(one)]
         async with sandbox.open(Design("x", source), NoServices(), Limits(), seed=0) as other:

@@ -35,10 +35,11 @@ WORKS = {
         return round(sum(networkx.pagerank(networkx.path_graph(10)).values()))
     """,
     "standard library": """
-        import collections, dataclasses, datetime, decimal, difflib, heapq, itertools, json, re, statistics, uuid
-        import concurrent.futures, contextvars, fractions, functools, hashlib, logging, math, random, secrets
+        import collections, dataclasses, datetime, decimal, heapq, json, re, uuid
+        import difflib, fractions, functools, itertools, math, statistics
+        import concurrent.futures, contextvars, hashlib, logging, random, secrets
         import lzma, bz2, zlib, csv, xml.etree.ElementTree, html, textwrap, string, typing, unicodedata, queue
-        return [hashlib.sha256(b"x").hexdigest()[:4], str(uuid.uuid4())[8], datetime.date(2020, 1, 1).isoformat()]
+        return [hashlib.sha256(b"x").hexdigest()[:4], str(uuid.uuid4())[8], str(datetime.date(2020, 1, 1))]
     """,
     "a megabyte": "return len(situation.goal)",
 }
@@ -67,7 +68,7 @@ async def retrieve(self, situation):
 """
     async with opened(body) as process:
         if sandbox.name == "landlock":
-            with pytest.raises(DesignError, match="FileNotFoundError: .*No usable temporary directory"):
+            with pytest.raises(DesignError, match=r"FileNotFoundError: .*No usable temporary directory"):
                 await process.retrieve(situation(), frozen=False, seed=1)
         else:
             assert (await process.retrieve(situation(), frozen=False, seed=1)).show.startswith("/tmp")
@@ -100,7 +101,7 @@ async def retrieve(self, situation):
         self.maps[-1][::4096] = b"x" * 4096
 """
     async with opened(body, address_space_bytes=400 << 20, retrieve_seconds=20) as process:
-        with pytest.raises(DesignError, match="OSError|MemoryError"):
+        with pytest.raises(DesignError, match=r"OSError|MemoryError"):
             await process.retrieve(situation(), frozen=False, seed=1)
 
 

@@ -142,6 +142,11 @@ def sandbox(name: str) -> Sandbox:
     return SANDBOXES[name]()
 
 
+def system_features() -> dict[str, str]:
+    """What this system offers a sandbox."""
+    return cures.features()
+
+
 def services() -> Services:
     """What designs may ask of the host. Offline runs have no models to offer."""
     return NoServices()

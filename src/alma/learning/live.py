@@ -124,7 +124,7 @@ class LiveMemory:
             return self._process
 
     async def _check(self, process: MemoryProcess, *, blame: bool = True) -> None:
-        """After a failed call: notice whether the process is gone, and count it where the design is to blame."""
+        """After a failed call: notice whether the process is gone; `blame` counts it against the design."""
         async with self._building:
             if self._process is process and process.broken:
                 self._process = None

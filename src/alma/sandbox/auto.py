@@ -23,10 +23,7 @@ class AutoSandbox:
         self._candidates = candidates
         self._chosen: Sandbox | None = None
         self._choosing = asyncio.Lock()
-
-    @property
-    def name(self) -> str:
-        return "auto" if self._chosen is None else self._chosen.name
+        self.name = "auto"
 
     async def self_check(self) -> SandboxReport:
         """Try the candidates in order; the report is that of the first that holds."""
@@ -41,7 +38,7 @@ class AutoSandbox:
                 sandbox = make()
                 report = await sandbox.self_check()
                 if report.ok:
-                    self._chosen = sandbox
+                    self._chosen, self.name = sandbox, sandbox.name
                     return report
                 await sandbox.close()
                 reports.append(report)

@@ -1,4 +1,4 @@
-"""The `container` back-end: each design in a container of docker or podman, without network, with the inner walls.
+"""The `container` back-end: each design in a container of docker or podman, with the inner walls.
 
 For systems where user namespaces are kept from ordinary programs. No image is downloaded: the container
 is empty and shows the same places as the `namespaces` back-end. Starting one takes about a second, so
@@ -103,7 +103,10 @@ class ContainerSandbox:
         self._plan = self._plan or make_plan()
         ours, theirs = socket.socketpair()
         client = subprocess.Popen(
-            command(engine, self._plan, name, limits), stdin=theirs, stdout=theirs, stderr=subprocess.PIPE
+            command(engine, self._plan, name, limits),
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.PIPE,
         )
         theirs.close()
         ours.settimeout(SECONDS_TO_START)
@@ -120,7 +123,7 @@ class ContainerSandbox:
 
 
 def command(engine: Engine, plan: Plan, name: str, limits: Limits) -> list[str]:
-    """The engine's command line: nothing of the machine but the plan's places, read-only; no network, no rights."""
+    """The engine's command line: the plan's places, read-only, and nothing else; no network, no rights."""
     tmp = f"/tmp:rw,noexec,nosuid,nodev,size={limits.tmp_bytes},nr_inodes={limits.tmp_files},mode=1777"
     parts = [engine.program, "run", "--rm", "-i", "--name", name, "--hostname", "alma", "--network", "none"]
     parts += ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--ipc", "none"]

@@ -15,6 +15,9 @@ from typing import Any, Protocol
 from alma.memory import Recall, Situation, Step
 from alma.records import JSON, Design, DesignError
 
+UNSAFE = "unsafe"
+"""The back-end without walls; whatever shows scores says so when they come from there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -37,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One attack that a self-check tried on its own walls. `note` says what stopped it, or what got through."""
+    """One attack of a self-check. `note` says what stopped it, or what got through."""
 
     name: str
     held: bool
@@ -55,6 +58,12 @@ class SandboxReport:
     probes: tuple[Probe, ...] = ()
     cure: str = ""
     """What the user can do where it isn't ok."""
+
+    @property
+    def grade(self) -> str:
+        if not self.ok:
+            return "does not hold"
+        return "isolated" if self.isolated else "not isolated"
 
 
 class Services(Protocol):

@@ -1,7 +1,7 @@
-"""The first step of the `namespaces` back-end: build a root of its own, move into it, become the zygote there.
+"""The first step of the `namespaces` back-end: build a root, move into it, become the zygote there.
 
-Its arguments are the number of the control socket, the plan and the inner walls to leave out, in JSON. It tells the host over the
-socket what the kernel refused; nothing of a design runs here.
+Its arguments are the number of the control socket, then the plan and the inner walls to leave out, in JSON.
+It tells the host over the socket what the kernel refused; nothing of a design runs here.
 """
 
 from __future__ import annotations

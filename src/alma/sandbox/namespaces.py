@@ -1,4 +1,4 @@
-"""The `namespaces` back-end: designs in spaces of their own, without the machine's files, network or processes.
+"""The `namespaces` back-end: designs that see no file, network or process of the machine.
 
 Needs Linux with user namespaces, Landlock and seccomp; no root, no package. The walls are in `walls/`,
 this module starts them.

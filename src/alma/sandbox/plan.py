@@ -1,4 +1,4 @@
-"""What a worker may see of this machine: the interpreter, its standard library, numpy, scipy, networkx, the SDK.
+"""What a worker may see of this machine: interpreter, standard library, numpy, scipy, networkx, the SDK.
 
 Found by the host, which knows its interpreter; used by the back-ends, which show these places and no others.
 Where a back-end has a root of its own, all of it lies under neutral names that tell nothing of the machine.

@@ -1,4 +1,4 @@
-"""The frozen state of a design: its memory and what its file keeps in globals and classes, to be copied for a call.
+"""The frozen state of a design: its memory, and what its file keeps in globals and classes.
 
 A copy is a whole new module: the design's file is run again, so its classes, globals and caches are new,
 then memory, globals and class attributes are filled in as they stood when the state was frozen. So calls
@@ -48,7 +48,7 @@ class Loaded:
 
 
 class Snapshot:
-    """A memory as it stood, with its module's state. Raises whatever pickle raises when it can't be copied."""
+    """A memory as it stood, with its module's state. Raises what pickle raises when it can't be copied."""
 
     def __init__(self, loaded: Loaded, memory: Memory, host: Any) -> None:
         self._code, self._host = loaded.code, host

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 
 from alma.records import Design, DesignError, SandboxError
-from alma.sandbox.contract import Limits, NoServices, SandboxReport
+from alma.sandbox.contract import UNSAFE, Limits, NoServices, SandboxReport
 from alma.sandbox.plan import ENVIRONMENT
 from alma.sandbox.zygote_sandbox import ZygoteSandbox, interpreter
 
@@ -22,7 +22,7 @@ DETAIL = (
 class UnsafeSandbox(ZygoteSandbox):
     """Processes that are separate, not isolated."""
 
-    name = "unsafe"
+    name = UNSAFE
 
     def _command(self, control: int) -> tuple[list[str], Mapping[str, str]]:
         settings = json.dumps({"walls": "none"})

@@ -118,7 +118,7 @@ class ZygoteSandbox:
     def _start_zygote(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command, environment = self._command(theirs.fileno())
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed with the zygote
         self._zygote = subprocess.Popen(
             command,
             env=dict(environment),

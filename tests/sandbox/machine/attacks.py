@@ -1,4 +1,4 @@
-"""Attacks on a sandbox, as a design could make them: each returns what it got hold of, or raises what stopped it.
+"""Attacks on a sandbox, as a design could make them: each returns what it got, or raises what stopped it.
 
 The file is read as text and run in a worker, and also without walls in a throw-away machine, which shows
 that an attack can succeed. `world` names what was planted there. Nothing here may run outside of both.
@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 ATTACKS = {}
@@ -166,7 +167,7 @@ def _(world):
 
 @attack(14, "read another process's environment")
 def _(world):
-    found = [open(f"/proc/{pid}/environ").read() for pid in (1, os.getppid(), world["victim"])]
+    found = [Path(f"/proc/{pid}/environ").read_text() for pid in (1, os.getppid(), world["victim"])]
     return next((text for text in found if "ALMA_CANARY" in text), None) or _refuse("not in there")
 
 
@@ -248,7 +249,7 @@ def _(world):
 
 @attack(23, "run a program")
 def _(world):
-    os.execv(sys.executable, [sys.executable, "-c", "import os; os.write(%d, b'ran')" % world.get("out", 1)])
+    os.execv(sys.executable, [sys.executable, "-c", f"import os; os.write({world.get('out', 1)}, b'ran')"])
 
 
 @attack(24, "open the kernel's switches for writing")
@@ -414,7 +415,6 @@ def _(world):
 
 @attack(44, "raise its limits or priority")
 def _(world):
-    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     return first(
         lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)) or "limits",
         lambda: os.setpriority(os.PRIO_PROCESS, 0, 5) or "nice",

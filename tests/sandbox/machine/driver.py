@@ -1,6 +1,7 @@
 """The host of a throw-away machine: plants canaries, runs the attacks, prints their outcomes as JSON."""
 
 import asyncio
+import contextlib
 import json
 import os
 import select
@@ -34,7 +35,8 @@ def main() -> None:
         found = asyncio.run(walled(order, names, world))
     alive = subprocess.Popen.poll(_kept[0]) is None
     found["-- the victim lives"] = [alive, ""]
-    print(json.dumps(found), flush=True)
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
     os._exit(0)
 
 
@@ -93,10 +95,8 @@ def alone(name, world):
     ready, _, _ = select.select([receive], [], [], SECONDS)
     data = os.read(receive, 4096) if ready else b""
     os.close(receive)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     os.waitpid(pid, 0)
     if data == b"ran":
         return [False, "ran"]

@@ -1,4 +1,4 @@
-"""The inner walls, the same in every back-end: limits, no capabilities, no new privileges, Landlock, the filter.
+"""The inner walls, the same in every back-end: limits, no privileges, Landlock, the call filter.
 
 Put up by a worker around itself, in this order, before it reads a line of a design. None can be taken
 down again.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from contextlib import suppress
 from typing import Any
 
 from alma.sandbox.walls import syscalls
@@ -98,10 +99,8 @@ def drop_capabilities() -> None:
             break  # Not ours to drop from the bounding set; NO_NEW_PRIVS makes that set worthless.
         except OSError:
             break  # Beyond the last one that this kernel knows.
-    try:
+    with suppress(OSError):
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, "capabilities")
-    except OSError:
-        pass
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     syscall("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
 

@@ -38,7 +38,8 @@ def handled(abi: int) -> int:
 def restrict(read: Sequence[str], folders: Sequence[str] = (), write: Sequence[str] = ()) -> int:
     """Leave this thread only these: `read` below, listing of `folders`, all but programs in `write`.
 
-    Also no TCP, no abstract socket or signal across its border, where the kernel knows that. Returns the version.
+    Also no TCP, and no abstract socket or signal across its border, where the kernel knows that. Returns the
+    version.
     """
     abi = version()
     if abi < 1:
