@@ -65,10 +65,9 @@ class ContainerSandbox:
         name = f"alma-{secrets.token_hex(8)}"
         engine, channel, client = await asyncio.to_thread(self._start, name, limits)
         try:
-            reader, writer = await asyncio.open_connection(sock=channel, limit=1 << 20)
             pidfd = os.pidfd_open(client.pid)
-            gone = partial(_engine_failed, client)
-            process = DesignProcess(reader, writer, pidfd, services, limits, seed, gone)
+            process = DesignProcess(pidfd, services, limits, seed, partial(_engine_failed, client))
+            await process.connect(channel)
             try:
                 await process.load(design)
                 yield process

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ from alma.sandbox.contract import Limits, Services
 
 MOST_CALLBACKS = 1000
 """Calls to the host that one design may have open at once."""
+MOST_UNREAD_BYTES = 64 << 20
+"""Answers of the host that may wait for a design to read them."""
 MOST_LOGGED = 20_000
 """Lines that one process may log in its life."""
 
@@ -30,19 +33,12 @@ class DesignProcess:
     """The host's side of one design process. A broken promise of the design kills it."""
 
     def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        pidfd: int,
-        services: Services,
-        limits: Limits,
-        seed: int,
-        zygote_ended: Callable[[], bool],
+        self, pidfd: int, services: Services, limits: Limits, seed: int, zygote_ended: Callable[[], bool]
     ) -> None:
-        self._reader, self._writer = reader, writer
         self.pidfd = pidfd
         self._zygote_ended = zygote_ended
         self._services, self._limits, self._seed = services, limits, seed
+        self._channel: frames.Channel
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
         self._updates = self._logged = 0
@@ -51,9 +47,12 @@ class DesignProcess:
         self._host_time = _HostTime()
         self._moved = asyncio.Event()
         self._broken: DesignError | SandboxError | None = None
-        self._listener = asyncio.create_task(self._listen())
         self.copies = "none"
         self.has_on_step = False
+
+    async def connect(self, link: socket.socket) -> None:
+        """Talk over `link`, which belongs to this object from now on."""
+        self._channel = await frames.Channel.over(link, self._limits.reply_bytes, self._take, self._lose)
 
     @property
     def broken(self) -> bool:
@@ -114,14 +113,10 @@ class DesignProcess:
         await self._call("end", {"token": ""}, seconds=self._limits.step_seconds)
 
     async def close(self) -> None:
-        self._listener.cancel()
         for task in self._callbacks:
             task.cancel()
         self._break(DesignError("the memory was closed"))
         os.close(self.pidfd)
-        self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
 
     async def _call(self, call: str, head: dict[str, Any], body: bytes = b"", *, seconds: float) -> Any:
         await self._turn()
@@ -130,8 +125,7 @@ class DesignProcess:
         self._next += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open[self._next] = future
-        with suppress(OSError):
-            self._writer.write(frames.pack({"id": self._next, "call": call, **head}, body))
+        self._channel.send(frames.pack({"id": self._next, "call": call, **head}, body))
         try:
             return await self._wait(future, seconds)
         except TimeoutError:
@@ -159,32 +153,38 @@ class DesignProcess:
 
     async def _wait(self, future: asyncio.Future[Any], seconds: float) -> Any:
         """Wait for the reply; time in which the design waits for the host is not its own."""
-        begun = self._host_time.others()
-        while True:
-            left = seconds - (self._host_time.others() - begun)
-            if left <= 0:
-                raise TimeoutError
-            done, _ = await asyncio.wait({future}, timeout=left)
-            if done:
-                return future.result()
+        loop = asyncio.get_running_loop()
+        end = self._host_time.others() + seconds
 
-    async def _listen(self) -> None:
+        def look() -> None:
+            left = end - self._host_time.others()
+            if left > 0:
+                timers.append(loop.call_later(left, look))
+            elif not future.done():
+                future.set_exception(TimeoutError())
+
+        timers = [loop.call_later(seconds, look)]
         try:
-            while True:
-                message, _ = await frames.read(self._reader, self._limits.reply_bytes)
-                if "callback" in message:
-                    self._begin_callback(message)
-                elif "log" in message:
-                    self._log(message["log"])
-                else:
-                    self._reply(message)
-        except (asyncio.IncompleteReadError, OSError):
-            if self._zygote_ended():
-                self._break(SandboxError("the sandbox's zygote ended, and this process with it"))
-            else:
-                self._break(DesignError("the design's process ended (memory limit, crash or exit)"))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return await future
+        finally:
+            timers[-1].cancel()
+
+    def _take(self, message: dict[str, Any], body: bytes) -> None:
+        """A message of the design's process. What raises here breaks the process."""
+        if "callback" in message:
+            self._begin_callback(message)
+        elif "log" in message:
+            self._log(message["log"])
+        else:
+            self._reply(message)
+
+    def _lose(self, error: Exception | None) -> None:
+        if error is not None:
             self._break(DesignError(f"the design's process sent a bad message: {_text(error, 300)}"))
+        elif self._zygote_ended():
+            self._break(SandboxError("the sandbox's zygote ended, and this process with it"))
+        else:
+            self._break(DesignError("the design's process ended (memory limit, crash or exit)"))
 
     def _log(self, line: Any) -> None:
         self._logged += 1
@@ -224,9 +224,8 @@ class DesignProcess:
                 frame = frames.pack({**head, "value": await self._answer(message)})
         except Exception as error:
             frame = frames.pack({**head, "error": _text(error, 500)})
-        with suppress(OSError):
-            self._writer.write(frame)
-            await self._writer.drain()
+        if self._channel.send(frame) > MOST_UNREAD_BYTES:
+            self._break(DesignError("the design's process does not read what it asked for"))
 
     async def _answer(self, message: dict[str, Any]) -> Any:
         arguments = message["arguments"]
@@ -240,6 +239,7 @@ class DesignProcess:
     def _break(self, reason: DesignError | SandboxError) -> None:
         self._broken = self._broken or reason
         self._kill()
+        self._channel.close()
         self._moved.set()
         for future in self._open.values():
             if not future.done():

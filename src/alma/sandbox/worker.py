@@ -56,7 +56,8 @@ class _Worker:
 
     def __init__(self, channel: socket.socket) -> None:
         self._socket = channel
-        self._writer: asyncio.StreamWriter
+        self._channel: frames.Channel
+        self._ended = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_call = 0
         self._kit = Toolkit(self)
@@ -68,18 +69,19 @@ class _Worker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        reader, self._writer = await asyncio.open_connection(sock=self._socket)
-        while True:
-            try:
-                message, body = await frames.read(reader, FRAME_LIMIT)
-            except asyncio.IncompleteReadError:
-                return
-            if "answer" in message:
-                self._settle(message)
-                continue
-            task = asyncio.create_task(self._reply(message, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._channel = await frames.Channel.over(self._socket, FRAME_LIMIT, self._take, self._lose)
+        await self._ended.wait()
+
+    def _take(self, message: dict[str, Any], body: bytes) -> None:
+        if "answer" in message:
+            self._settle(message)
+            return
+        task = asyncio.create_task(self._reply(message, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _lose(self, error: Exception | None) -> None:
+        self._ended.set()
 
     async def _reply(self, message: dict[str, Any], body: bytes) -> None:
         number = message["id"]
@@ -91,8 +93,7 @@ class _Worker:
             reply = frames.pack({"id": number, "value": value})
         except BaseException as error:
             reply = frames.pack({"id": number, "error": _one_line(error), "trace": clean_trace(error)})
-        self._writer.write(reply)
-        await self._writer.drain()
+        self._channel.send(reply)
 
     async def _do_load(self, message: dict[str, Any], body: bytes) -> Any:
         self._loaded = Loaded(compile(body.decode("utf-8"), "memory.py", "exec"))
@@ -152,14 +153,12 @@ class _Worker:
         self._next_call += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[self._next_call] = future
-        self._writer.write(
-            frames.pack({"callback": self._next_call, "method": method, "arguments": arguments})
-        )
-        await self._writer.drain()
+        call = {"callback": self._next_call, "method": method, "arguments": arguments}
+        self._channel.send(frames.pack(call))
         return await future
 
     def log(self, text: str) -> None:
-        self._writer.write(frames.pack({"log": text}))
+        self._channel.send(frames.pack({"log": text}))
 
     def _settle(self, message: dict[str, Any]) -> None:
         future = self._waiting.pop(message["answer"], None)

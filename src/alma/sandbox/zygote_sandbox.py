@@ -62,8 +62,8 @@ class ZygoteSandbox:
         except asyncio.CancelledError:
             spawning.add_done_callback(_discard)
             raise
-        reader, writer = await asyncio.open_connection(sock=channel, limit=1 << 20)
-        process = DesignProcess(reader, writer, pidfd, services, limits, seed, lambda: has_ended(control))
+        process = DesignProcess(pidfd, services, limits, seed, lambda: has_ended(control))
+        await process.connect(channel)
         try:
             await process.load(design)
             yield process
