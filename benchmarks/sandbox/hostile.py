@@ -50,7 +50,7 @@ HOSTILE = """
 import asyncio
 from alma.memory import Memory
 
-WORLD = {{"canary": "/etc/passwd", "port": 22, "name": "x", "path": "/x", "datagram": "/x", "victim": {victim}}}
+WORLD = dict(canary="/etc/passwd", port=22, name="x", path="/x", datagram="/x", victim={victim})
 
 class Hostile(Memory):
     async def update(self, episode):

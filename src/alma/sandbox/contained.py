@@ -21,6 +21,8 @@ CHUNK = 1 << 16
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
+    for name in set(os.environ) - set(settings["environment"]):
+        del os.environ[name]  # what the engine added: names of the machine and the terminal
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
@@ -45,6 +47,8 @@ def _work(channel: socket.socket, settings: dict[str, object]) -> None:
         inner.put_up(amounts, inner.Paths(read, write=["/tmp"]), own_processes=False, without=without)
         channel.send(b"ready")
         worker.run(channel)
+    except Exception as error:
+        channel.send(f"failed: {error}".encode()[:500])
     finally:
         os._exit(0)
 

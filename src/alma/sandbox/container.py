@@ -31,6 +31,7 @@ ENGINES = ("docker", "podman")
 IMAGE = "alma-empty:1"
 EMPTY_TAR = bytes(10240)
 READY = b"ready"
+MOST_PROCESSES = 4096
 SECONDS_TO_START = 60
 
 
@@ -56,7 +57,7 @@ class ContainerSandbox:
             await asyncio.to_thread(self._find)
         except (SandboxError, OSError, subprocess.SubprocessError) as error:
             return SandboxReport(self.name, False, False, str(error), cure=cures.cure(self.name, str(error)))
-        return await check_walls(self)
+        return await check_walls(self, from_outside=False)
 
     @asynccontextmanager
     async def open(
@@ -111,35 +112,51 @@ class ContainerSandbox:
         ours.settimeout(SECONDS_TO_START)
         try:
             said = ours.recv(len(READY), socket.MSG_WAITALL)
+            more = b"" if said == READY else ours.recv(1000)
         except OSError:
-            said = b""
+            said = more = b""
         if said != READY:
             ours.close()
             _remove(engine, name, client)
             assert client.stderr is not None
-            raise SandboxError(f"{engine.program}: {_last_line(client.stderr.read()) or 'no answer'}")
+            reason = _last_line(said + more) or _last_line(client.stderr.read()) or "no answer"
+            raise SandboxError(f"{engine.program}: {reason}")
         return engine, ours, client
 
 
 def command(engine: Engine, plan: Plan, name: str, limits: Limits) -> list[str]:
     """The engine's command line: the plan's places, read-only, and nothing else; no network, no rights."""
-    tmp = f"/tmp:rw,noexec,nosuid,nodev,size={limits.tmp_bytes},nr_inodes={limits.tmp_files},mode=1777"
+    tmp = f"/tmp:rw,noexec,nosuid,nodev,size={limits.tmp_bytes},mode=1777"
+    mask_options = "ro,size=4k"
+    if os.path.basename(engine.program) == "docker":
+        tmp += f",nr_inodes={limits.tmp_files}"  # podman knows no such option
+    else:
+        mask_options += ",notmpcopyup"
     parts = [engine.program, "run", "--rm", "-i", "--name", name, "--hostname", "alma", "--network", "none"]
     parts += ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--ipc", "none"]
     parts += ["--pids-limit", str(limits.threads + 16), "--memory", str(limits.address_space_bytes)]
     parts += ["--user", "65534:65534", "--tmpfs", tmp, "--workdir", "/", "--log-driver", "none"]
-    parts += ["--ulimit", f"nofile={limits.open_files}", "--ulimit", "core=0"]
+    parts += ["--ulimit", "nofile=1024:1024", "--ulimit", "core=0:0"]
+    # Counted over all containers of that user. Said at all because podman else asks for more than it may.
+    parts += ["--ulimit", f"nproc={MOST_PROCESSES}:{MOST_PROCESSES}"]
     if engine.runtime:
         parts += ["--runtime", engine.runtime]
     for bind in plan.binds:
         parts += ["--volume", f"{bind.source}:{bind.target}:ro"]
     for mask in plan.masks:
         if any(os.path.isdir(bind.source + mask.removeprefix(bind.target)) for bind in plan.binds):
-            parts += ["--tmpfs", f"{mask}:ro,size=4k"]
+            parts += ["--tmpfs", f"{mask}:{mask_options}"]
     for variable, value in plan.environment.items():
         parts += ["--env", f"{variable}={value}"]
     read = ["/python", *(bind.target for bind in plan.binds if not bind.target.startswith("/python/"))]
-    settings = json.dumps({"amounts": amounts(limits), "read": read, "landlock": engine.runtime is None})
+    settings = json.dumps(
+        {
+            "amounts": amounts(limits),
+            "read": read,
+            "landlock": engine.runtime is None,
+            "environment": list(plan.environment),
+        }
+    )
     return [*parts, IMAGE, plan.program, "-s", "-P", "-m", "alma.sandbox.contained", settings]
 
 
@@ -153,6 +170,7 @@ def _engine_failed(client: subprocess.Popen[bytes]) -> bool:
 def _remove(engine: Engine, name: str, client: subprocess.Popen[bytes]) -> None:
     """End the container and its client, whatever state they are in."""
     with suppress(OSError, subprocess.SubprocessError):
+        _run(engine.program, "kill", name)  # podman's rm alone would ask first, and wait
         _run(engine.program, "rm", "--force", name)
     client.kill()
     client.wait()
