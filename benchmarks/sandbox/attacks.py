@@ -33,10 +33,10 @@ def main() -> int:
     for name in ("namespaces", "landlock"):
         found[name] = [try_attacks(user=user, **COLUMNS[name]) for user in users]
     print(
-        f"`namespaces` and `landlock` as {' and as '.join(users)} user; the last column is the kernel's answer"
+        f"`namespaces` and `landlock`: as {' and as '.join(users)} user. The last column is what the kernel"
     )
-    print("where there are no walls.\n")
-    print(f"| attack | {' | '.join(COLUMNS)} | without walls |")
+    print("says where there are no walls and an attack is refused all the same.\n")
+    print(f"| attack | {' | '.join(COLUMNS)} | refused anyway |")
     print(f"| --- | {' | '.join('---' for _ in COLUMNS)} | --- |")
     holes = 0
     for attack, claimed in CLAIMED.items():

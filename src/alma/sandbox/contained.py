@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 
-from alma.sandbox import worker
+from alma.sandbox import frames, worker
 from alma.sandbox.walls import inner, landlock
 
 CHUNK = 1 << 16
@@ -61,6 +61,8 @@ def _pump(channel: socket.socket) -> None:
         for key, _ in selector.select():
             data = os.read(key.fd, CHUNK)
             if not data:
+                if key.fd != 0:
+                    _write_all(frames.END)
                 return
             if key.fd == 0:
                 channel.sendall(data)

@@ -162,9 +162,7 @@ def command(engine: Engine, plan: Plan, name: str, limits: Limits) -> list[str]:
 
 def _engine_failed(client: subprocess.Popen[bytes]) -> bool:
     """Whether the engine itself failed (its exit code then is 125), not what ran in the container."""
-    with suppress(subprocess.TimeoutExpired):
-        return client.wait(1) == 125
-    return False
+    return client.poll() == 125
 
 
 def _remove(engine: Engine, name: str, client: subprocess.Popen[bytes]) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 HEAD = struct.Struct(">II")
+END = HEAD.pack(0, 0)
+"""Says that the other end is gone, where the line between them may outlive it."""
 
 
 def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
@@ -60,6 +62,8 @@ class Channel(asyncio.Protocol):
         try:
             while not self._lost and (frame := self._next()) is not None:
                 self._take(*frame)
+        except EOFError:
+            self._end(None)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._end(error)
 
@@ -86,6 +90,8 @@ class Channel(asyncio.Protocol):
         if head_bytes + body_bytes > self._limit:
             size = head_bytes + body_bytes
             raise ValueError(f"a message of {size} bytes is over the limit of {self._limit}")
+        if head_bytes == 0:
+            raise EOFError
         middle = HEAD.size + head_bytes
         end = middle + body_bytes
         if len(self._buffer) < end:

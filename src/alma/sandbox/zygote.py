@@ -76,7 +76,7 @@ def _load(names: list[str]) -> None:
 
 
 def _warm_up() -> None:
-    """Serve a design of our own once: what the first calls make and fill in is then shared, not made by each."""
+    """Serve a design of our own once: what first calls make and fill in is then shared by all workers."""
     ours, theirs = socket.socketpair()
     head = {"situation": {"goal": "", "observation": "", "admissible": None, "domain": "", "token": ""}}
     calls: list[tuple[dict[str, Any], bytes]] = [({"call": "load", "seed": 0}, OWN.encode())]
