@@ -88,7 +88,7 @@ def check_schema(summary):
         "proposer",
         "selector",
     }
-    assert summary["sandbox"] == "process"
+    assert summary["sandbox"] in ("namespaces", "landlock", "container")
     assert summary["simulated_executor"] is True
     search, learned = summary["search"], summary["learned"]
     assert search.keys() >= {"candidates", "failed", "episodes", "seconds", "usd", "tokens"}

@@ -9,8 +9,8 @@ import pytest
 from alma.learning.live import MOST_DEATHS, LiveMemory
 from alma.memory import Episode, Situation, Step
 from alma.records import Design, DesignError, SandboxError
-from alma.sandbox.contract import Limits, encode_episode
-from alma.sandbox.process import NoServices, ProcessSandbox
+from alma.sandbox.contract import Limits, NoServices, encode_episode
+from alma.sandbox.unsafe import UnsafeSandbox
 from alma.testing.loop import in_loop
 
 COUNTS = """
@@ -52,7 +52,7 @@ def past(goal):
 
 @asynccontextmanager
 async def memory(*goals, frozen=True, sandbox=None, extra=""):
-    owned = sandbox or ProcessSandbox()
+    owned = sandbox or UnsafeSandbox()
     live = LiveMemory(
         owned,
         Design("x", COUNTS.format(extra=extra)),
@@ -164,7 +164,7 @@ async def test_the_end_of_an_episode_is_no_trouble_to_the_dead():
         await live.end("t")
 
 
-class Trips(ProcessSandbox):
+class Trips(UnsafeSandbox):
     """Fails by its own fault the first `times` times."""
 
     times = 1
@@ -189,7 +189,7 @@ async def test_a_fault_of_the_sandbox_is_tried_once_more_and_blames_no_design():
 
 @in_loop
 async def test_rebuilding_leaves_no_handle_open():
-    sandbox = ProcessSandbox()
+    sandbox = UnsafeSandbox()
     async with memory("a", sandbox=sandbox) as live:
         await ask(live, "cup")
         before = len(os.listdir("/proc/self/fd"))

@@ -94,7 +94,7 @@ def run(tmp_path):
         "agent": "reader",
         "agent_version": "1",
         "simulated_executor": True,
-        "sandbox": "process",
+        "sandbox": "unsafe",
         "search": {"candidates": 2, "failed": 0, "episodes": 24, "seconds": 1.0, "usd": 0.0, "tokens": 0}
         | {"ended": EVIL},
         "learned": {"id": child.id, "search_score": 0.75, "validation_score": 0.7, "gap": 0.05},

@@ -8,8 +8,16 @@ import pytest
 from alma.memory import Episode, Situation, Step
 from alma.records import Design
 from alma.sandbox.contract import Limits, encode_episode
-from alma.sandbox.process import ProcessSandbox
+from alma.sandbox.landlock import LandlockSandbox
+from alma.sandbox.namespaces import NamespacesSandbox
+from alma.sandbox.unsafe import UnsafeSandbox
+from alma.sandbox.zygote_sandbox import ZygoteSandbox
 
+BACK_ENDS = {
+    "namespaces": NamespacesSandbox,
+    "landlock": LandlockSandbox,
+    "unsafe": UnsafeSandbox,
+}
 HEAD = "from alma.memory import Memory, Recall\n\n\nclass D(Memory):\n"
 
 
@@ -32,11 +40,22 @@ class Host:
         self.logged.append(text)
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[ProcessSandbox]:
-    opened = ProcessSandbox()
+@pytest.fixture(scope="session", params=BACK_ENDS)
+def sandbox(request: pytest.FixtureRequest) -> Iterator[ZygoteSandbox]:
+    """Every back-end that forks its workers keeps the same promises to the host."""
+    opened = BACK_ENDS[request.param]()
+    report = asyncio.run(opened.self_check())
+    if not report.ok:
+        asyncio.run(opened.close())
+        pytest.skip(f"{request.param} doesn't hold here: {report.detail}")
     yield opened
     asyncio.run(opened.close())
+
+
+@pytest.fixture
+def back_end(sandbox) -> type[ZygoteSandbox]:
+    """The class of the back-end under test, for tests that need one of their own."""
+    return type(sandbox)
 
 
 @pytest.fixture

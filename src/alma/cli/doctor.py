@@ -33,8 +33,11 @@ def doctor(as_json: options.AsJson = False) -> None:
         ("python", sys.version_info >= (3, 11), platform.python_version()),
         ("cores", True, str(len(os.sched_getaffinity(0)))),
     ]
+    rows += [(name, True, value) for name, value in plug_ins.system_features().items()]
     report = asyncio.run(_sandbox())
-    rows.append((f"sandbox {report.backend}", report.ok, report.detail))
+    cure = "" if report.ok else f"; {report.cure}"
+    rows.append((f"sandbox {report.backend}", report.ok, f"{report.grade}: {report.detail}{cure}"))
+    rows += [(f"attack: {probe.name}", probe.held, probe.note) for probe in report.probes]
     for name in plug_ins.domain_names():
         try:
             tasks = len(plug_ins.domain(name, options.domain_options(name, [])).tasks("train"))
@@ -46,7 +49,7 @@ def doctor(as_json: options.AsJson = False) -> None:
         return
     for what, ok, detail in rows:
         console().print(
-            f"{'[green]ok[/green]  ' if ok else '[yellow]–[/yellow]   '}{escape(what):28} {escape(detail)}"
+            f"{'[green]ok[/green]  ' if ok else '[yellow]–[/yellow]   '}{escape(what):40} {escape(detail)}"
         )
 
 

@@ -11,7 +11,7 @@ import typer
 from alma.cli import options
 from alma.cli.loop import run_async
 from alma.cli.progress import Progress
-from alma.cli.tables import console, executor, print_empty, print_faults, print_table
+from alma.cli.tables import console, executor, print_empty, print_faults, print_sandbox, print_table
 from alma.experiments import plug_ins
 from alma.experiments.bench import bench as bench_job
 from alma.learning.config import RunConfig
@@ -127,5 +127,6 @@ def _bench(
     screen.print(f"{result['domain']}{generated}, played by the {executor(result)}")
     for table in result["tables"]:
         print_table(table, screen)
+        print_sandbox(result, screen)
     print_empty(result, screen)
     print_faults(result["engine_faults"], screen)

@@ -65,7 +65,9 @@ SEARCH: Mapping[str, Any] = {
     "budget_tokens": _setting(int, "budget-tokens", "Tokens the search may use."),
     "budget_usd": _setting(float, "budget-usd", "US dollars the search may spend."),
     "budget_minutes": _setting(float, "budget-minutes", "Minutes the search may take."),
-    "sandbox": _setting(str, "sandbox", "auto or process."),
+    "sandbox": _setting(
+        str, "sandbox", "Where designs run: auto, namespaces, landlock, container, or unsafe (no walls)."
+    ),
 }
 """The options of a search, by the name of the setting in RunConfig."""
 

@@ -13,6 +13,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from alma.report import LABELS
+from alma.sandbox.contract import UNSAFE
 
 WIDE = 160
 """Columns where the output is no terminal, so that tables stay whole in files."""
@@ -59,6 +60,9 @@ def print_summary(summary: Mapping[str, Any], run: Path) -> None:
         out.print(f"its code: {run / 'designs' / learned['id'] / 'memory.py'}")
     for table in summary["tables"]:
         print_table(table, out)
+        print_sandbox(summary, out)
+    if not summary["tables"]:
+        print_sandbox(summary, out)
     print_empty(summary, out)
     print_faults(search.get("engine_faults", 0), out)
     out.print(f"\nall numbers: {run / 'summary.json'}; sandbox: {summary['sandbox']}")
@@ -111,12 +115,19 @@ def print_study(summary: Mapping[str, Any], folder: Path) -> None:
                 cells += [f"{100 * lead['mean']:+.1f} {_mean_span(lead)}", _p(lead["p"]), share]
             grid.add_row(*cells)
         out.print(grid)
+        print_sandbox(summary, out)
     print_empty(summary, out)
     out.print(f"\nall numbers: {folder / 'summary.json'}; sandbox: {summary['sandbox']}")
 
 
 def _mean_span(row: Mapping[str, Any]) -> str:
     return "" if row["ci95"] is None else _span(row["ci95"])
+
+
+def print_sandbox(summary: Mapping[str, Any], out: Console) -> None:
+    """Under a table: the warning that its designs were not walled in, where that is so."""
+    if summary["sandbox"] == UNSAFE:
+        out.print("[red]unsafe sandbox[/red]: these designs could read your files and use your network")
 
 
 def print_table(table: Mapping[str, Any], out: Console) -> None:

@@ -95,7 +95,7 @@ async def open_house(config: RunConfig) -> AsyncIterator[House]:
     try:
         report = await sandbox.self_check()
         if not report.ok:
-            raise ConfigError(f"sandbox {report.backend} does not work here: {report.detail}")
+            raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
         yield House(config, domain, agent, pool, sandbox, limit, provider, paid)
     finally:
         await pool.close()

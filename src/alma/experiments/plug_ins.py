@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -33,8 +34,13 @@ from alma.records import (
     Level,
     Split,
 )
-from alma.sandbox.contract import Sandbox, Services
-from alma.sandbox.process import NoServices, ProcessSandbox
+from alma.sandbox import cures
+from alma.sandbox.auto import AutoSandbox
+from alma.sandbox.container import ContainerSandbox
+from alma.sandbox.contract import NoServices, Sandbox, Services
+from alma.sandbox.landlock import LandlockSandbox
+from alma.sandbox.namespaces import NamespacesSandbox
+from alma.sandbox.unsafe import UnsafeSandbox
 from alma.selectors import SELECTORS, Selector
 
 DOMAINS: Mapping[str, str] = {
@@ -48,6 +54,12 @@ DOMAINS: Mapping[str, str] = {
 PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
     "grammar": GrammarProposer,
     "best-of-n": lambda: GrammarProposer(blind=True),
+}
+SANDBOXES: Mapping[str, Callable[[], Sandbox]] = {
+    "namespaces": NamespacesSandbox,
+    "landlock": LandlockSandbox,
+    "container": ContainerSandbox,
+    "unsafe": UnsafeSandbox,
 }
 BUILT_IN_DESIGNS = ("no_memory", *baselines.NAMES)
 
@@ -119,10 +131,22 @@ def selector(name: str) -> Selector:
 
 
 def sandbox(name: str) -> Sandbox:
-    """`auto` takes the strongest back-end there is; today that is `process`."""
-    if name in ("auto", "process"):
-        return ProcessSandbox()
-    raise ConfigError(f"unknown sandbox {name!r}; known: auto, process")
+    """The back-end of that name; `auto` takes the strongest that holds here. Raises ConfigError for none."""
+    if name == "auto":
+        inside = ("namespaces", "landlock") if cures.in_container() else ("namespaces", "container")
+        return AutoSandbox([SANDBOXES[one] for one in inside])
+    if name == "process":
+        raise ConfigError("sandbox process is called unsafe now; auto is the one to take")
+    if name not in SANDBOXES:
+        raise ConfigError(f"unknown sandbox {name!r}; known: auto, {', '.join(SANDBOXES)}")
+    if sys.platform != "linux" and name != "unsafe":
+        raise ConfigError(f"sandbox {name} needs Linux; {cures.cure(name, '')}")
+    return SANDBOXES[name]()
+
+
+def system_features() -> dict[str, str]:
+    """What this system offers a sandbox."""
+    return cures.features()
 
 
 def services() -> Services:

@@ -39,7 +39,7 @@ from alma.records import (
     derive_seed,
     evaluation_id,
 )
-from alma.sandbox.contract import Limits, Sandbox, Services, encode_episode
+from alma.sandbox.contract import UNSAFE, Limits, Sandbox, Services, encode_episode
 
 NOTHING = Design(NO_MEMORY, "", "no memory")
 """Playing without memory, as a design that is never loaded."""
@@ -95,6 +95,8 @@ class Evaluator:
         started = time.monotonic()
         try:
             episodes, note = await _Deployment.of(self, identity, protocol).play(design, collection, levels)
+            if self.sandbox.name == UNSAFE:
+                note = "; ".join(filter(None, (note, "unsafe sandbox: the design was not walled in")))
         except DesignError:
             if protocol.mode == "frozen":
                 # It failed at loading or learning, so none of its episodes was played.

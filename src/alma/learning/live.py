@@ -1,21 +1,27 @@
 """A live memory as the ring uses it: fed once, asked often, rebuilt by replaying its updates when it dies.
 
 It stands between an evaluation and the sandbox. What a design's death costs is decided here: the call
-that killed it fails, the next one meets a rebuilt memory, and after a few deaths it stays dead.
+that killed it fails, the next one meets a rebuilt memory, and after a few deaths it stays dead. What the
+sandbox itself loses costs the design nothing: the memory is rebuilt and the call made again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
+from typing import TypeVar
 
 from alma.memory import Recall, Situation, Step
 from alma.records import Design, DesignError, SandboxError
 from alma.sandbox.contract import Limits, MemoryProcess, Sandbox, Services
 
 MOST_DEATHS = 3
+MOST_LOSSES = 2
+"""How often one call is made again because the sandbox lost it."""
+
+Answer = TypeVar("Answer")
 
 
 class LiveMemory:
@@ -54,31 +60,35 @@ class LiveMemory:
         await self._stack.aclose()
 
     async def retrieve(self, situation: Situation, *, seed: int) -> Recall:
-        process = await self._alive()
-        try:
-            return await process.retrieve(situation, frozen=self._frozen, seed=seed)
-        except DesignError:
-            await self._check(process)
-            raise
+        return await self._ask(lambda one: one.retrieve(situation, frozen=self._frozen, seed=seed))
 
     async def on_step(self, situation: Situation, history: Sequence[Step], *, seed: int) -> Recall | None:
-        process = await self._alive()
-        try:
-            return await process.on_step(situation, history, frozen=self._frozen, seed=seed)
-        except DesignError:
-            await self._check(process)
-            raise
+        return await self._ask(lambda one: one.on_step(situation, history, frozen=self._frozen, seed=seed))
 
     async def end(self, token: str) -> None:
         if self._process is not None and self.has_on_step:
-            with suppress(DesignError):
+            with suppress(DesignError, SandboxError):
                 await self._process.end(token)
 
     async def update(self, episode: bytes) -> None:
         """Online mode: learn from a deployed episode. Raises DesignError when the design fails at it."""
-        process = await self._alive()
-        await process.update(episode)
+        await self._ask(lambda one: one.update(episode))
         self._episodes.append(episode)
+
+    async def _ask(self, call: Callable[[MemoryProcess], Awaitable[Answer]]) -> Answer:
+        """A call's answer. A call that the sandbox itself lost is made again, of a rebuilt memory."""
+        for attempt in range(MOST_LOSSES + 1):
+            process = await self._alive()
+            try:
+                return await call(process)
+            except DesignError:
+                await self._check(process)
+                raise
+            except SandboxError:
+                await self._check(process, blame=False)
+                if attempt == MOST_LOSSES:
+                    raise
+        raise AssertionError("not reached")
 
     async def _build(self) -> None:
         """Start a process and replay the updates in it; once more when the sandbox itself fails."""
@@ -113,9 +123,9 @@ class LiveMemory:
             assert self._process is not None
             return self._process
 
-    async def _check(self, process: MemoryProcess) -> None:
-        """After a failed call: notice whether the process is gone."""
+    async def _check(self, process: MemoryProcess, *, blame: bool = True) -> None:
+        """After a failed call: notice whether the process is gone; `blame` counts it against the design."""
         async with self._building:
             if self._process is process and process.broken:
                 self._process = None
-                self._deaths += 1
+                self._deaths += blame

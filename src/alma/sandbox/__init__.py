@@ -1,1 +1,1 @@
-"""Where designs run: the contract, the channel's frames, and the process back-end."""
+"""Where designs run: the contract, the channel's frames, the back-ends and the walls around a worker."""

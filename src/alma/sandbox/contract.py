@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alma.memory import Recall, Situation, Step
-from alma.records import JSON, Design
+from alma.records import JSON, Design, DesignError
+
+UNSAFE = "unsafe"
+"""The back-end without walls; whatever shows scores says so when they come from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,22 @@ class Limits:
     step_seconds: float = 1.0
     address_space_bytes: int = 4 << 30
     reply_bytes: int = 1 << 20
+    cpu_seconds: int = 900
+    """Over the whole life of the process, threads in the background included."""
+    threads: int = 64
+    open_files: int = 64
+    file_bytes: int = 16 << 20
+    tmp_bytes: int = 32 << 20
+    tmp_files: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One attack of a self-check. `note` says what stopped it, or what got through."""
+
+    name: str
+    held: bool
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,15 @@ class SandboxReport:
     ok: bool
     isolated: bool
     detail: str
+    probes: tuple[Probe, ...] = ()
+    cure: str = ""
+    """What the user can do where it isn't ok."""
+
+    @property
+    def grade(self) -> str:
+        if not self.ok:
+            return "does not hold"
+        return "isolated" if self.isolated else "not isolated"
 
 
 class Services(Protocol):
@@ -48,12 +76,25 @@ class Services(Protocol):
     def log(self, text: str) -> None: ...
 
 
+class NoServices:
+    """Services of a run without a model: completions and embeddings are refused with the reason."""
+
+    async def llm(self, arguments: dict[str, JSON]) -> JSON:
+        raise DesignError("this run has no model for a design's own calls (kit.llm)")
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        raise DesignError("this run has no embedder (kit.embed)")
+
+    def log(self, text: str) -> None:
+        pass
+
+
 class MemoryProcess(Protocol):
     """One live memory in its own process. Every method raises DesignError or SandboxError."""
 
     @property
     def copies(self) -> str:
-        """How frozen retrieves are kept apart: "pickle", "deepcopy" or "none" (serial, said in reports)."""
+        """How frozen retrieves are kept apart: "copy", or "none" (called one by one, said in reports)."""
         ...
 
     @property

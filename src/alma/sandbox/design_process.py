@@ -9,47 +9,50 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from alma.memory import Recall, Situation, Step
 from alma.memory.wire import recall_from_json, situation_to_json, steps_to_json
-from alma.records import Design, DesignError, derive_seed
+from alma.records import Design, DesignError, SandboxError, derive_seed
 from alma.sandbox import frames
 from alma.sandbox.contract import Limits, Services
 
 MOST_CALLBACKS = 1000
 """Calls to the host that one design may have open at once."""
+MOST_UNREAD_BYTES = 64 << 20
+"""Answers of the host that may wait for a design to read them."""
+MOST_LOGGED = 20_000
+"""Lines that one process may log in its life."""
 
 
 class DesignProcess:
     """The host's side of one design process. A broken promise of the design kills it."""
 
     def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        pid: int,
-        services: Services,
-        limits: Limits,
-        seed: int,
+        self, pidfd: int, services: Services, limits: Limits, seed: int, zygote_ended: Callable[[], bool]
     ) -> None:
-        self._reader, self._writer = reader, writer
-        self._pidfd = os.pidfd_open(pid)
+        self.pidfd = pidfd
+        self._zygote_ended = zygote_ended
         self._services, self._limits, self._seed = services, limits, seed
+        self._channel: frames.Channel
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
-        self._updates = 0
+        self._updates = self._logged = 0
         self._told: dict[str, int] = {}
         self._callbacks: set[asyncio.Task[None]] = set()
         self._host_time = _HostTime()
         self._moved = asyncio.Event()
-        self._broken: str | None = None
-        self._listener = asyncio.create_task(self._listen())
+        self._broken: DesignError | SandboxError | None = None
         self.copies = "none"
         self.has_on_step = False
+
+    async def connect(self, link: socket.socket) -> None:
+        """Talk over `link`, which belongs to this object from now on."""
+        self._channel = await frames.Channel.over(link, self._limits.reply_bytes, self._take, self._lose)
 
     @property
     def broken(self) -> bool:
@@ -68,7 +71,7 @@ class DesignProcess:
 
     async def freeze(self) -> str:
         value = await self._call("freeze", {}, seconds=self._limits.update_seconds)
-        if value not in ("pickle", "deepcopy", "none"):
+        if value not in ("copy", "none"):
             raise DesignError("the design's process forged a reply", call="freeze")
         self.copies = value
         return self.copies
@@ -105,29 +108,28 @@ class DesignProcess:
         if self.has_on_step:
             await self._call("end", {"token": token}, seconds=self._limits.step_seconds)
 
+    async def ping(self) -> None:
+        """A call that asks nothing of the design."""
+        await self._call("end", {"token": ""}, seconds=self._limits.step_seconds)
+
     async def close(self) -> None:
-        self._listener.cancel()
         for task in self._callbacks:
             task.cancel()
-        self._break("the memory was closed")
-        os.close(self._pidfd)
-        self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        self._break(DesignError("the memory was closed"))
+        os.close(self.pidfd)
 
     async def _call(self, call: str, head: dict[str, Any], body: bytes = b"", *, seconds: float) -> Any:
         await self._turn()
         if self._broken is not None:
-            raise DesignError(self._broken, call=call)
+            raise _again(self._broken, call)
         self._next += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open[self._next] = future
-        with suppress(OSError):
-            self._writer.write(frames.pack({"id": self._next, "call": call, **head}, body))
+        self._channel.send(frames.pack({"id": self._next, "call": call, **head}, body))
         try:
             return await self._wait(future, seconds)
         except TimeoutError:
-            self._break(f"{call} took over {seconds:g} s")
+            self._break(DesignError(f"{call} took over {seconds:g} s"))
             raise DesignError(f"{call} took over {seconds:g} s", call=call) from None
         except DesignError as error:
             error.call = call
@@ -151,29 +153,44 @@ class DesignProcess:
 
     async def _wait(self, future: asyncio.Future[Any], seconds: float) -> Any:
         """Wait for the reply; time in which the design waits for the host is not its own."""
-        begun = self._host_time.others()
-        while True:
-            left = seconds - (self._host_time.others() - begun)
-            if left <= 0:
-                raise TimeoutError
-            done, _ = await asyncio.wait({future}, timeout=left)
-            if done:
-                return future.result()
+        loop = asyncio.get_running_loop()
+        end = self._host_time.others() + seconds
 
-    async def _listen(self) -> None:
+        def look() -> None:
+            left = end - self._host_time.others()
+            if left > 0:
+                timers.append(loop.call_later(left, look))
+            elif not future.done():
+                future.set_exception(TimeoutError())
+
+        timers = [loop.call_later(seconds, look)]
         try:
-            while True:
-                message, _ = await frames.read(self._reader, self._limits.reply_bytes)
-                if "callback" in message:
-                    self._begin_callback(message)
-                elif "log" in message:
-                    self._services.log(_text(message["log"], 500))
-                else:
-                    self._reply(message)
-        except (asyncio.IncompleteReadError, OSError):
-            self._break("the design's process ended (memory limit, crash or exit)")
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            self._break(f"the design's process sent a bad message: {_text(error, 300)}")
+            return await future
+        finally:
+            timers[-1].cancel()
+
+    def _take(self, message: dict[str, Any], body: bytes) -> None:
+        """A message of the design's process. What raises here breaks the process."""
+        if "callback" in message:
+            self._begin_callback(message)
+        elif "log" in message:
+            self._log(message["log"])
+        else:
+            self._reply(message)
+
+    def _lose(self, error: Exception | None) -> None:
+        if error is not None:
+            self._break(DesignError(f"the design's process sent a bad message: {_text(error, 300)}"))
+        elif self._zygote_ended():
+            self._break(SandboxError("the sandbox's zygote ended, and this process with it"))
+        else:
+            self._break(DesignError("the design's process ended (memory limit, crash or exit)"))
+
+    def _log(self, line: Any) -> None:
+        self._logged += 1
+        if self._logged > MOST_LOGGED:
+            raise ValueError(f"over {MOST_LOGGED} log lines")
+        self._services.log(_text(line, 500))
 
     def _reply(self, message: dict[str, Any]) -> None:
         future = self._open.get(message["id"])
@@ -207,9 +224,8 @@ class DesignProcess:
                 frame = frames.pack({**head, "value": await self._answer(message)})
         except Exception as error:
             frame = frames.pack({**head, "error": _text(error, 500)})
-        with suppress(OSError):
-            self._writer.write(frame)
-            await self._writer.drain()
+        if self._channel.send(frame) > MOST_UNREAD_BYTES:
+            self._break(DesignError("the design's process does not read what it asked for"))
 
     async def _answer(self, message: dict[str, Any]) -> Any:
         arguments = message["arguments"]
@@ -220,17 +236,23 @@ class DesignProcess:
             return await self._services.embed([str(text) for text in arguments["texts"]])
         raise DesignError(f"the host has no method {message['method']!r}")
 
-    def _break(self, reason: str) -> None:
+    def _break(self, reason: DesignError | SandboxError) -> None:
         self._broken = self._broken or reason
         self._kill()
+        self._channel.close()
         self._moved.set()
         for future in self._open.values():
             if not future.done():
-                future.set_exception(DesignError(reason))
+                future.set_exception(_again(reason, ""))
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError, OSError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+
+def _again(error: DesignError | SandboxError, call: str) -> DesignError | SandboxError:
+    """The same error for another caller."""
+    return DesignError(str(error), call=call) if isinstance(error, DesignError) else SandboxError(str(error))
 
 
 class _HostTime:

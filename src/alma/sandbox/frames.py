@@ -1,7 +1,7 @@
 """The channel's frames: the lengths of head and body (four bytes each), a JSON head in UTF-8, the body.
 
-Both ends use this module. Raw parts (an encoded episode) ride behind the JSON head, so the host
-encodes an episode once for all candidates.
+Both ends use this module, and trust nothing that they read. Raw parts (an encoded episode) ride behind the
+JSON head, so the host encodes an episode once for all candidates.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 HEAD = struct.Struct(">II")
+END = HEAD.pack(0, 0)
+"""Says that the other end is gone, where the line between them may outlive it."""
 
 
 def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
@@ -22,20 +26,95 @@ def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
     return HEAD.pack(len(raw), len(body)) + raw + body
 
 
-async def read(reader: asyncio.StreamReader, limit: int) -> tuple[dict[str, Any], bytes]:
-    """The next frame. Raises ValueError for a malformed or oversize one, IncompleteReadError at the end."""
-    head_bytes, body_bytes = HEAD.unpack(await reader.readexactly(HEAD.size))
-    if head_bytes + body_bytes > limit:
-        raise ValueError(f"a message of {head_bytes + body_bytes} bytes is over the limit of {limit}")
-    head = await reader.readexactly(head_bytes)
-    body = await reader.readexactly(body_bytes) if body_bytes else b""
+class Channel(asyncio.Protocol):
+    """One end of a channel. What arrives goes to `take`; a broken frame or the end goes to `lose`, once."""
+
+    def __init__(
+        self,
+        limit: int,
+        take: Callable[[dict[str, Any], bytes], None],
+        lose: Callable[[Exception | None], None],
+    ) -> None:
+        self._limit, self._take, self._lose = limit, take, lose
+        self._buffer = bytearray()
+        self._lost = False
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def over(
+        cls,
+        link: socket.socket,
+        limit: int,
+        take: Callable[[dict[str, Any], bytes], None],
+        lose: Callable[[Exception | None], None],
+    ) -> Channel:
+        """A channel over a connected socket, which it owns from now on."""
+        loop = asyncio.get_running_loop()
+        _, channel = await loop.create_connection(lambda: cls(limit, take, lose), sock=link)
+        return channel
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            while not self._lost and (frame := self._next()) is not None:
+                self._take(*frame)
+        except EOFError:
+            self._end(None)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            self._end(error)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(None)
+
+    def send(self, frame: bytes) -> int:
+        """Send a frame, if there is still someone to take it; returns how many bytes wait unread."""
+        if self._lost or self._transport is None or self._transport.is_closing():
+            return 0
+        self._transport.write(frame)
+        return self._transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        self._lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _next(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next whole frame of the buffer. Raises ValueError for a malformed or oversize one."""
+        if len(self._buffer) < HEAD.size:
+            return None
+        head_bytes, body_bytes = HEAD.unpack_from(self._buffer)
+        if head_bytes + body_bytes > self._limit:
+            size = head_bytes + body_bytes
+            raise ValueError(f"a message of {size} bytes is over the limit of {self._limit}")
+        if head_bytes == 0:
+            raise EOFError
+        middle = HEAD.size + head_bytes
+        end = middle + body_bytes
+        if len(self._buffer) < end:
+            return None
+        head, body = bytes(self._buffer[HEAD.size : middle]), bytes(self._buffer[middle:end])
+        del self._buffer[:end]
+        return parse(head), body
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._lost:
+            self._lost = True
+            self._lose(error)
+
+
+def parse(head: bytes) -> dict[str, Any]:
+    """A frame's head. Raises ValueError when it is no JSON object."""
     try:
         message = json.loads(head.decode("utf-8", "surrogatepass"), parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("a message is nested too deeply") from error
     if not isinstance(message, dict):
         raise ValueError("a message is not an object")
-    return message, body
+    return message
 
 
 def check_json(value: Any, depth: int = 0) -> None:

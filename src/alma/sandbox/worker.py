@@ -7,18 +7,16 @@ them), not for defence: the defence is around this process, never in it.
 from __future__ import annotations
 
 import asyncio
-import copy
-import io
 import json
-import pickle
+import os
 import random
+import shutil
 import socket
 import sys
 import traceback
-import types
 from typing import Any
 
-from alma.memory import Episode, Memory, Situation, Step, Toolkit
+from alma.memory import Memory, Situation, Step, Toolkit
 from alma.memory.toolkit import begin_call
 from alma.memory.wire import (
     as_recall,
@@ -28,8 +26,8 @@ from alma.memory.wire import (
     steps_from_json,
 )
 from alma.sandbox import frames
+from alma.sandbox.snapshot import Loaded, Snapshot
 
-MODULE = "memory_design"
 FRAME_LIMIT = 64 << 20
 
 
@@ -38,35 +36,52 @@ def run(channel: socket.socket) -> None:
     asyncio.run(_Worker(channel).serve())
 
 
+def _files() -> list[str]:
+    """What a design has put in the /tmp that is its own; nothing where it has none."""
+    return os.listdir("/tmp") if os.getpid() == 1 else []
+
+
+def _wipe() -> None:
+    """A frozen call finds no file of an earlier one."""
+    for name in _files():
+        path = os.path.join("/tmp", name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+
+
 class _Worker:
     """One design: its class, its live memory, the frozen state and the copies of running episodes."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._socket = channel
-        self._writer: asyncio.StreamWriter
+        self._channel: frames.Channel
+        self._ended = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_call = 0
         self._kit = Toolkit(self)
         self._memory: Memory
-        self._frozen: bytes | Memory | None = None
-        self._shared: list[Any] = []
-        self._copies: dict[str, Memory] = {}
+        self._loaded: Loaded
+        self._frozen: Snapshot | None = None
+        self._copies: dict[str, tuple[Loaded, Memory]] = {}
         self._histories: dict[str, tuple[Step, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        reader, self._writer = await asyncio.open_connection(sock=self._socket)
-        while True:
-            try:
-                message, body = await frames.read(reader, FRAME_LIMIT)
-            except asyncio.IncompleteReadError:
-                return
-            if "answer" in message:
-                self._settle(message)
-                continue
-            task = asyncio.create_task(self._reply(message, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._channel = await frames.Channel.over(self._socket, FRAME_LIMIT, self._take, self._lose)
+        await self._ended.wait()
+
+    def _take(self, message: dict[str, Any], body: bytes) -> None:
+        if "answer" in message:
+            self._settle(message)
+            return
+        task = asyncio.create_task(self._reply(message, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _lose(self, error: Exception | None) -> None:
+        self._ended.set()
 
     async def _reply(self, message: dict[str, Any], body: bytes) -> None:
         number = message["id"]
@@ -78,22 +93,11 @@ class _Worker:
             reply = frames.pack({"id": number, "value": value})
         except BaseException as error:
             reply = frames.pack({"id": number, "error": _one_line(error), "trace": clean_trace(error)})
-        self._writer.write(reply)
-        await self._writer.drain()
+        self._channel.send(reply)
 
     async def _do_load(self, message: dict[str, Any], body: bytes) -> Any:
-        module = types.ModuleType(MODULE)
-        sys.modules[MODULE] = module
-        source = body.decode("utf-8")
-        exec(compile(source, "memory.py", "exec"), module.__dict__)
-        found = [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Memory) and value.__module__ == MODULE
-        ]
-        if not found:
-            raise TypeError("the file defines no subclass of alma.memory.Memory")
-        design = found[-1]
+        self._loaded = Loaded(compile(body.decode("utf-8"), "memory.py", "exec"))
+        design = self._loaded.design()
         self._memory = design(self._kit)
         return {"on_step": design.on_step is not Memory.on_step, "name": design.__name__}
 
@@ -102,18 +106,13 @@ class _Worker:
         return None
 
     async def _do_freeze(self, message: dict[str, Any], body: bytes) -> Any:
+        self._frozen = None
         try:
-            self._frozen, self._shared = _Pickler.dumps(self._memory)
-            self._thaw(self._frozen)
-            return "pickle"
+            if not _files():
+                self._frozen = Snapshot(self._loaded, self._memory, self)
         except Exception:
             pass
-        try:
-            self._frozen = copy.deepcopy(self._memory, {id(self): self})
-            return "deepcopy"
-        except Exception:
-            self._frozen = None
-            return "none"
+        return "none" if self._frozen is None else "copy"
 
     async def _do_retrieve(self, message: dict[str, Any], body: bytes) -> Any:
         situation = situation_from_json(message["situation"])
@@ -139,18 +138,14 @@ class _Worker:
         if not message["frozen"] or self._frozen is None:
             return self._memory
         if situation.token in self._copies:
-            return self._copies[situation.token]
-        if isinstance(self._frozen, bytes):
-            memory = self._thaw(self._frozen)
-        else:
-            memory = copy.deepcopy(self._frozen, {id(self): self})
+            loaded, memory = self._copies[situation.token]
+            loaded.enter()
+            return memory
+        _wipe()
+        copy = self._frozen.thaw()
         if message["keep_copy"]:
-            self._copies[situation.token] = memory
-        return memory
-
-    def _thaw(self, data: bytes) -> Memory:
-        memory: Memory = _Unpickler(data, self).load()
-        return memory
+            self._copies[situation.token] = copy
+        return copy[1]
 
     async def call(self, method: str, arguments: dict[str, Any]) -> Any:
         """The toolkit's line to the host."""
@@ -158,14 +153,12 @@ class _Worker:
         self._next_call += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[self._next_call] = future
-        self._writer.write(
-            frames.pack({"callback": self._next_call, "method": method, "arguments": arguments})
-        )
-        await self._writer.drain()
+        call = {"callback": self._next_call, "method": method, "arguments": arguments}
+        self._channel.send(frames.pack(call))
         return await future
 
     def log(self, text: str) -> None:
-        self._writer.write(frames.pack({"log": text}))
+        self._channel.send(frames.pack({"log": text}))
 
     def _settle(self, message: dict[str, Any]) -> None:
         future = self._waiting.pop(message["answer"], None)
@@ -175,39 +168,6 @@ class _Worker:
             future.set_exception(RuntimeError(message["error"]))
         else:
             future.set_result(message["value"])
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles a memory. The host's line is left out, and records of the past are shared, not copied."""
-
-    def __init__(self, buffer: io.BytesIO) -> None:
-        super().__init__(buffer, protocol=5)
-        self.shared: list[Any] = []
-        self._index: dict[int, int] = {}
-
-    def persistent_id(self, obj: Any) -> int | None:
-        if isinstance(obj, (Episode, Step, Situation)):
-            position = self._index.setdefault(id(obj), len(self.shared))
-            if position == len(self.shared):
-                self.shared.append(obj)
-            return position
-        return -1 if isinstance(obj, _Worker) else None
-
-    @classmethod
-    def dumps(cls, memory: Memory) -> tuple[bytes, list[Any]]:
-        buffer = io.BytesIO()
-        pickler = cls(buffer)
-        pickler.dump(memory)
-        return buffer.getvalue(), pickler.shared
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, worker: _Worker) -> None:
-        super().__init__(io.BytesIO(data))
-        self._worker = worker
-
-    def persistent_load(self, pid: Any) -> Any:
-        return self._worker if pid == -1 else self._worker._shared[pid]
 
 
 def clean_trace(error: BaseException, lines: int = 12) -> str:
