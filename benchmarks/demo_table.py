@@ -9,7 +9,7 @@ from benchmarks.summaries import markdown, read
 
 
 def main() -> None:
-    print("\n".join(markdown(read(Path(run))) for run in sys.argv[1:] or ["runs/demo"]))
+    print("\n\n".join(markdown(read(Path(run))).strip() for run in sys.argv[1:] or ["runs/demo"]))
 
 
 if __name__ == "__main__":
