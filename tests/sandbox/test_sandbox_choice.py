@@ -78,7 +78,6 @@ def test_the_cure_is_that_of_the_system(monkeypatch, switches, told):
     monkeypatch.setattr(cures, "_read", lambda path: switches.get(path.name, _dotted(path, switches)))
     monkeypatch.setattr(cures, "in_container", lambda: "container" in switches)
     monkeypatch.setattr(cures.landlock, "version", lambda: 7)
-    monkeypatch.setattr(cures.os, "getuid", lambda: 1000)
     found = cures.cure("namespaces", "new user namespace: Operation not permitted")
     assert told in found
     assert "--sandbox unsafe" in found

@@ -32,7 +32,7 @@ def cure(name: str, reason: str) -> str:
         return f"use Linux 5.13 or newer with Landlock switched on (lsm=…,landlock at boot), {UNSAFE}"
     if name == "landlock":
         return f"see docs/sandbox.md, {UNSAFE}"
-    if _read(_APPARMOR) == "1" and os.getuid() != 0:
+    if _read(_APPARMOR) == "1":
         return (
             "this Ubuntu keeps user namespaces from programs without a profile; allow them with: "
             f"sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or install Docker, {UNSAFE}"
