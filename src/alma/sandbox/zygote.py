@@ -28,6 +28,7 @@ from alma.sandbox.walls import inner, kernel, outer
 OWN = "from alma.memory import Memory\nclass Own(Memory):\n    pass\n"
 READY, FAILED = b"ready", b"failed: "
 MOST_REQUEST_BYTES = 1 << 16
+PROMISED = frozenset({"alma", "numpy", "scipy", "networkx"})
 MORE_THREADS = 1024
 """Where the user's other processes count too: what all workers together may have on top of them."""
 _MAY_LOAD = re.compile(r"(numpy|scipy|networkx)(\.\w+)*")
@@ -42,6 +43,7 @@ def main() -> None:
         settings["threads"] = _threads_of_user() + MORE_THREADS
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.meta_path.insert(0, _Promised())
     _warm_up()
     _tidy()
     control.send(READY)
@@ -61,6 +63,19 @@ def main() -> None:
         except OSError as error:
             channel.send(FAILED + str(error).encode())
         channel.close()
+
+
+class _Promised:
+    """Lets the packages be found that designs are promised, whatever else is installed beside them.
+
+    Where a back-end has no root of its own, others would be found and then not be readable.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        root = name.partition(".")[0]
+        known = root in sys.stdlib_module_names or root.startswith("_sysconfigdata")
+        if path is None and not known and root not in PROMISED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _load(names: list[str]) -> None:
