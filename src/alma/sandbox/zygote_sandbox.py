@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
@@ -32,7 +33,7 @@ MOST_SPAWNS = 5000
 PRELOADED = ("numpy", "scipy", "networkx")
 
 
-class ZygoteSandbox:
+class ZygoteSandbox(ABC):
     """Owns the zygote; `close` (or the end of this process) ends it and every worker."""
 
     name = "zygote"
@@ -45,12 +46,13 @@ class ZygoteSandbox:
         self._retired: list[tuple[subprocess.Popen[bytes], socket.socket]] = []
         self._lock = threading.Lock()
 
+    @abstractmethod
     def _command(self, control: int) -> tuple[list[str], Mapping[str, str]]:
         """What starts the zygote, which finds the control socket at that number, and its environment."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def self_check(self) -> SandboxReport:
-        raise NotImplementedError
+        """What holds here."""
 
     @asynccontextmanager
     async def open(

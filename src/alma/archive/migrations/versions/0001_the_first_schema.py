@@ -200,4 +200,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Alembic asks for it; dropping every table is no way back that anyone wants of an archive."""
     raise NotImplementedError("there is nothing before the first schema")
