@@ -28,6 +28,7 @@ from alma.learning.evaluate import NOTHING
 from alma.learning.levels import check_disjoint, choose, levels_there
 from alma.learning.search import Listener, Search, validate
 from alma.models.contract import PAID
+from alma.proposers.contract import Means
 from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
 
 TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
@@ -45,7 +46,7 @@ async def learn(
     """
     started = time.monotonic()
     proposer, selector = plug_ins.proposer(config.proposer), plug_ins.selector(config.selector)
-    async with open_house(config) as house:
+    async with open_house(config, listen) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
         with ExitStack() as stack:
@@ -72,7 +73,7 @@ async def learn(
             protocol = house.protocol(phases.collect, phases.search, repeats=config.repeats)
             search = Search(
                 evaluator,
-                proposer,
+                proposer(house.means(archive, listen, answers)),
                 selector,
                 protocol,
                 collection,
@@ -197,7 +198,7 @@ async def _controls(
     control = replace(
         search,
         evaluator=evaluator,
-        proposer=plug_ins.proposer("best-of-n"),
+        proposer=plug_ins.proposer("best-of-n")(Means()),
         seed=derive_seed(search.seed, "control"),
     )
     await control.run()

@@ -12,16 +12,19 @@ from typing import Any, cast
 
 from alma import baselines
 from alma.agents.contract import Agent
+from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
 from alma.archive import open_archive
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
 from alma.learning.evaluate import NOTHING
 from alma.learning.search import Listener
-from alma.models.contract import Gate, Provider, Recorded
+from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
-from alma.proposers.contract import Proposer
+from alma.models.inbox import Inbox
+from alma.proposers.contract import Means, Proposer
 from alma.proposers.grammar.proposer import GrammarProposer
+from alma.proposers.llm import LlmProposer
 from alma.records import (
     JSON,
     AlmaError,
@@ -37,7 +40,7 @@ from alma.records import (
 from alma.sandbox import cures
 from alma.sandbox.auto import AutoSandbox
 from alma.sandbox.container import ContainerSandbox
-from alma.sandbox.contract import NoServices, Sandbox, Services
+from alma.sandbox.contract import Sandbox
 from alma.sandbox.landlock import LandlockSandbox
 from alma.sandbox.namespaces import NamespacesSandbox
 from alma.sandbox.unsafe import UnsafeSandbox
@@ -51,10 +54,17 @@ DOMAINS: Mapping[str, str] = {
     "textworld": "alma.domains.textworld:Families",
     "textworld:fetch": "alma.domains.textworld:Fetch",
 }
-PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
-    "grammar": GrammarProposer,
-    "best-of-n": lambda: GrammarProposer(blind=True),
+PROPOSERS: Mapping[str, Callable[[Means], Proposer]] = {
+    "grammar": lambda means: GrammarProposer(),
+    "best-of-n": lambda means: (
+        GrammarProposer(blind=True) if means.model is None else LlmProposer(means, "best-of-n")
+    ),
+    "llm": LlmProposer,
+    "llm-chain": lambda means: LlmProposer(means, "chain"),
+    "instructions": lambda means: LlmProposer(means, "instructions"),
 }
+BY_MODEL = ("llm", "llm-chain", "instructions")
+"""Proposers that can't do without a meta model."""
 SANDBOXES: Mapping[str, Callable[[], Sandbox]] = {
     "namespaces": NamespacesSandbox,
     "landlock": LandlockSandbox,
@@ -81,20 +91,34 @@ def domain_names() -> list[str]:
     return [*DOMAINS, *(point.name for point in entry_points(group="alma.domains"))]
 
 
-def agent(name: str) -> Agent:
-    """The executor of that name. Raises ConfigError for an unknown one."""
+def agent(name: str, domain: Domain, options: Mapping[str, JSON]) -> Agent:
+    """The executor of that name, for that domain. Raises ConfigError for an unknown one or bad options."""
+    if name == "llm":
+        return LlmAgent(domain.brief().executor, LlmOptions.of(options))
+    if options:
+        raise ConfigError(f"{name} has no option {', '.join(options)}; it has none")
     if name == "reader":
         return Reader()
     for point in entry_points(group="alma.agents"):
         if point.name == name:
             loaded: Agent = point.load()()
             return loaded
-    raise ConfigError(f"unknown agent {name!r}; known: reader")
+    raise ConfigError(f"unknown agent {name!r}; known: llm, reader")
 
 
-def provider(name: str) -> Provider:
-    """The language model `PLUG-IN:MODEL` or `PLUG-IN`. Raises ConfigError for an unknown one."""
+def provider(name: str, listen: Listener) -> Provider:
+    """The language model `inbox:DIR`, or `PLUG-IN:MODEL`. Raises ConfigError for an unknown one.
+
+    `listen` hears of requests that wait for a person.
+    """
     plug_in, _, model = name.partition(":")
+    if plug_in == "inbox":
+        if not model:
+            raise ConfigError("inbox needs a folder: write it as inbox:DIR")
+        return Inbox(
+            Path(model),
+            lambda count, file: listen("waiting", {"model": name, "requests": count, "file": str(file)}),
+        )
     for point in entry_points(group="alma.models"):
         if point.name == plug_in:
             loaded: Provider = point.load()(model)
@@ -110,12 +134,20 @@ def gateway(
     return Gateway(provider, role, ledger, budget, record, listen)
 
 
-def proposer(name: str) -> Proposer:
+def embedder(name: str) -> Embedder | None:
+    """The embedder of designs' texts. Raises ConfigError for an unknown one."""
+    if name in ("auto", "none"):
+        return None
+    raise ConfigError(f"unknown embedder {name!r}; known: auto, none")
+
+
+def proposer(name: str) -> Callable[[Means], Proposer]:
+    """What makes the proposer of that name. Raises ConfigError for an unknown one."""
     if name in PROPOSERS:
-        return PROPOSERS[name]()
+        return PROPOSERS[name]
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
-            loaded: Proposer = point.load()()
+            loaded: Callable[[Means], Proposer] = point.load()
             return loaded
     raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
 
@@ -147,11 +179,6 @@ def sandbox(name: str) -> Sandbox:
 def system_features() -> dict[str, str]:
     """What this system offers a sandbox."""
     return cures.features()
-
-
-def services() -> Services:
-    """What designs may ask of the host. Offline runs have no models to offer."""
-    return NoServices()
 
 
 def design(name: str) -> Design:

@@ -17,12 +17,20 @@ class RunConfig:
     """Sizes are numbers of levels; `step_limit` is in steps, `recall_limit` in characters.
 
     `collections` counts the independent collections of the held-out tables; `controls` says how many
-    random designs the tables average (0 leaves the controls out).
+    random designs the tables average (0 leaves the controls out). `small_model` and `strong_model` answer
+    designs' own calls; without them the executor's and the meta agent's do. `hint` is advice for the meta
+    agent, `start_from` names designs that the archive begins with.
     """
 
     domain: str
     agent: str = "reader"
     execution_model: str | None = None
+    meta_model: str | None = None
+    small_model: str | None = None
+    strong_model: str | None = None
+    embedder: str = "auto"
+    hint: str = ""
+    start_from: tuple[str, ...] = ()
     proposer: str = "grammar"
     selector: str = "rank"
     sandbox: str = "auto"
@@ -45,6 +53,7 @@ class RunConfig:
     step_limit: int | None = None
     recall_limit: int = 6000
     options: Mapping[str, JSON] = field(default_factory=dict)
+    agent_options: Mapping[str, JSON] = field(default_factory=dict)
     budget_episodes: int | None = None
     budget_calls: int | None = None
     budget_tokens: int | None = None
@@ -80,4 +89,4 @@ class RunConfig:
                 raise ConfigError(f"--{name.replace('_', '-')} must be above 0, not {value}")
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "start_from": list(self.start_from)}
