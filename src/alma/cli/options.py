@@ -45,9 +45,7 @@ SEARCH: Mapping[str, Any] = {
     "execution_model": _setting(str, "execution-model", "The executor's model, e.g. gpt-5-nano/low."),
     "meta_model": _setting(str, "meta-model", "The meta agent's model, e.g. gpt-5, or inbox:DIR."),
     "small_model": _setting(str, "small-model", "For designs' own small calls. Default: the executor's."),
-    "strong_model": _setting(
-        str, "strong-model", "For designs' own strong calls. Default: the meta agent's."
-    ),
+    "strong_model": _setting(str, "strong-model", "For designs' own strong calls. Default: the small one."),
     "embedder": _setting(str, "embedder", "For designs' vectors: auto, or none."),
     "proposer": _setting(
         str,

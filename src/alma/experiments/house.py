@@ -153,7 +153,7 @@ def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:
         "executor": config.execution_model,
         "meta": config.meta_model,
         "small": small,
-        "strong": config.strong_model or config.meta_model or small,
+        "strong": config.strong_model or small,
     }
     made: dict[str, Provider] = {}
     for name in names.values():

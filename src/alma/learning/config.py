@@ -18,7 +18,7 @@ class RunConfig:
 
     `collections` counts the independent collections of the held-out tables; `controls` says how many
     random designs the tables average (0 leaves the controls out). `small_model` and `strong_model` answer
-    designs' own calls; without them the executor's and the meta agent's do. `hint` is advice for the meta
+    designs' own calls; without them the executor's does. `hint` is advice for the meta
     agent, `start_from` names designs that the archive begins with.
     """
 

@@ -22,6 +22,8 @@ GATHER_SECONDS = 0.3
 """A tick: a file is written when no request has come for that long."""
 POLL_SECONDS = 0.2
 CHARACTERS_A_TOKEN = 4
+MOST_REPEATED = 400
+"""Characters of a message that is told again in the same file."""
 
 HOW = """# How to answer
 
@@ -124,18 +126,24 @@ class Inbox:
         head = (
             f"# {len(asked)} request{'s' * (len(asked) > 1)}; answer in answers/{number}.md, see README.md\n"
         )
-        body = "\n".join([head, *(self._shown(waiting) for waiting in asked)])
+        above: dict[Message, str] = {}
+        body = "\n".join([head, *(self._shown(waiting, above) for waiting in asked)])
         draft = folder / f".{number}.draft"
         draft.write_bytes(body.encode("utf-8", "replace"))
         draft.rename(folder / f"{number}.md")
         self.tell(len(asked), folder / f"{number}.md")
 
-    def _shown(self, waiting: _Waiting) -> str:
+    def _shown(self, waiting: _Waiting, above: dict[Message, str]) -> str:
+        """The request as text; long messages that stand `above` in the file already are not told again."""
         request = waiting.request
         past, identity = self._goes_on(request.messages)
         lines = [f"=== request {waiting.id} ===" + (f" goes on from {identity}" if identity else ""), ""]
         for message in request.messages[past:]:
-            lines += [f"--- {message.role} ---", message.content, ""]
+            known = above.setdefault(message, waiting.id)
+            told = message.content
+            if known != waiting.id and len(told) > MOST_REPEATED:
+                told = f"(the same as the {message.role} message of request {known})"
+            lines += [f"--- {message.role} ---", told, ""]
         if request.schema is not None:
             lines += ["--- answer with JSON of this schema ---", json.dumps(request.schema), ""]
         return "\n".join(lines)

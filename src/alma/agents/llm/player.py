@@ -51,11 +51,19 @@ class LlmOptions:
         return made
 
 
+ABOUT = """\
+The agent is a language model. It is told the goal, what it sees, the possible commands where the game lists them,
+and the recall as notes from earlier episodes, before its first command; what on_step returns replaces the notes
+later. It answers with one command a step and sees the whole episode so far.
+"""
+
+
 class LlmAgent:
     """An executor (`alma.agents.contract.Agent`) for one domain, whose `brief` it is told."""
 
     name = "llm"
     simulated = False
+    about = ABOUT
     runs_in: Literal["host", "worker"] = "host"
 
     def __init__(self, brief: str, options: LlmOptions | None = None) -> None:

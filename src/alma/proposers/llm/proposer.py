@@ -134,8 +134,16 @@ class LlmProposer:
             hint=self._means.hint,
             archive="" if self._blind else evidence.digest(parents),
             evidence=evidence.of(parents) if parents else evidence.first(),
-            task="\n\n".join(filter(None, (self._what(parents, evidence), how.strip()))),
+            task="\n\n".join(
+                filter(None, (self._what(parents, evidence), self._who(inspiration), how.strip()))
+            ),
         )
+
+    def _who(self, inspiration: Inspiration) -> str:
+        """Children of one step don't see each other: all but the first are asked to differ."""
+        if not inspiration.index or self._blind:
+            return ""
+        return self._prompts["author"].render(number=str(inspiration.index + 1))
 
     def _what(self, parents: Sequence[object], evidence: Evidence) -> str:
         """What is asked for, apart from the form of the answer."""

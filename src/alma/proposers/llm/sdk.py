@@ -43,4 +43,4 @@ def _signature(function: object) -> str:
 
 
 def _doc(thing: object) -> str:
-    return " ".join((inspect.getdoc(thing) or "").split())
+    return " ".join(inspect.cleandoc(getattr(thing, "__doc__", "") or "").split())
