@@ -52,9 +52,10 @@ class LlmOptions:
 
 
 ABOUT = """\
-The agent is a language model. It is told the goal, what it sees, the possible commands where the game lists them,
-and the recall as notes from earlier episodes, before its first command; what on_step returns replaces the notes
-later. It answers with one command a step and sees the whole episode so far.
+The agent is a language model. It is told the goal, what it sees, the possible commands where the
+game lists them, and the recall as notes from earlier episodes, before its first command; what
+on_step returns replaces the notes later. It answers with one command a step and sees the whole
+episode so far.
 """
 
 
