@@ -50,7 +50,7 @@ SEARCH: Mapping[str, Any] = {
     "proposer": _setting(
         str,
         "proposer",
-        "llm (default with a meta model), llm-chain, grammar (offline); controls: best-of-n, instructions.",
+        "llm (with --meta-model), llm-chain, grammar (offline), best-of-n, random-parent, instructions.",
     ),
     "start_from": _setting(
         list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."

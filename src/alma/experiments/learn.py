@@ -45,7 +45,10 @@ async def learn(
     With a `record` of another run it plays what that run played and no more.
     """
     started = time.monotonic()
-    proposer, selector = plug_ins.proposer(config.proposer), plug_ins.selector(config.selector)
+    proposer = plug_ins.proposer(config.proposer)
+    selector = plug_ins.selector("random" if config.proposer == "random-parent" else config.selector)
+    for name in config.start_from:
+        plug_ins.design(name)
     async with open_house(config, listen) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
@@ -73,7 +76,7 @@ async def learn(
             protocol = house.protocol(phases.collect, phases.search, repeats=config.repeats)
             search = Search(
                 evaluator,
-                proposer(house.means(archive, listen, answers)),
+                plug_ins.given_first(config.start_from, proposer(house.means(archive, listen, answers))),
                 selector,
                 protocol,
                 collection,

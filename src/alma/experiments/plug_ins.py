@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,7 +15,7 @@ from alma import baselines
 from alma.agents.contract import Agent
 from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
-from alma.archive import open_archive
+from alma.archive import SqlArchive, open_archive
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
 from alma.learning.evaluate import NOTHING
@@ -23,8 +24,9 @@ from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
 from alma.models.inbox import Inbox
 from alma.proposers.contract import Means, Proposer
+from alma.proposers.given import GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
-from alma.proposers.llm import LlmProposer
+from alma.proposers.llm import LlmProposer, messages_of
 from alma.records import (
     JSON,
     AlmaError,
@@ -61,6 +63,7 @@ PROPOSERS: Mapping[str, Callable[[Means], Proposer]] = {
     ),
     "llm": LlmProposer,
     "llm-chain": lambda means: LlmProposer(means, "chain"),
+    "random-parent": lambda means: GrammarProposer() if means.model is None else LlmProposer(means),
     "instructions": lambda means: LlmProposer(means, "instructions"),
 }
 BY_MODEL = ("llm", "llm-chain", "instructions")
@@ -152,6 +155,11 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
     raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
 
 
+def given_first(names: Sequence[str], proposer: Proposer) -> Proposer:
+    """The proposer, after designs of these names. Raises ConfigError for one that isn't there."""
+    return GivenFirst([design(name) for name in names], proposer) if names else proposer
+
+
 def selector(name: str) -> Selector:
     if name in SELECTORS:
         return SELECTORS[name]()
@@ -219,7 +227,7 @@ def _from_run(run: Path, design_id: str) -> Design:
             raise ConfigError(f"{run} has no learned design yet; see: alma archive list {run}") from None
     for run_id in ("search", "control"):
         try:
-            with open_archive(run / "archive.db", run_id, create=False, read_only=True) as archive:
+            with _opened(run, run_id) as archive:
                 matches = [row for row in archive.designs() if row.id.startswith(design_id)]
         except ConfigError:
             if run_id == "search":
@@ -228,6 +236,27 @@ def _from_run(run: Path, design_id: str) -> Design:
         if matches:
             return matches[0].design
     raise ConfigError(f"no design {design_id} in {run}; see: alma archive list {run}")
+
+
+def conversation(name: str) -> list[tuple[str, str]]:
+    """Who said what when the design `RUN:ID` was written. Raises ConfigError when there is no such thing."""
+    run, _, _ = name.rpartition(":")
+    found = design(name)
+    if not Path(run).is_dir():
+        raise ConfigError(f"{name} is not of a run; give RUN:ID or RUN:best")
+    for part in ("search", "control"):
+        with (
+            suppress(ConfigError),
+            open_archive(Path(run) / "archive.db", part, create=False, read_only=True) as archive,
+        ):
+            told = [row.proposal for row in archive.proposals(found.id)]
+            if told and told[-1].transcripts:
+                return [(message.role, message.content) for message in messages_of(told[-1].transcripts)]
+    raise ConfigError(f"{name} was not written by a model: it has no prompts")
+
+
+def _opened(run: Path, part: str) -> SqlArchive:
+    return open_archive(run / "archive.db", part, create=False, read_only=True)
 
 
 def level(domain: Domain, split: str, task: str, level_seed: int) -> Level:
@@ -253,7 +282,7 @@ def episode(run: Path, name: str) -> EpisodeRecord:
         raise ConfigError(f"{run} holds no run (no archive.db in it)")
     for part in PARTS:
         try:
-            with open_archive(run / "archive.db", part, create=False, read_only=True) as archive:
+            with _opened(run, part) as archive:
                 ids = [one.id for one in archive.evaluations() if one.id.startswith(evaluation_id)]
                 found = archive.get_evaluation(ids[0], trajectories=True) if len(ids) == 1 else None
         except ConfigError:

@@ -83,6 +83,11 @@ class RunConfig:
                 raise ConfigError(
                     f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}"
                 )
+        if len(self.start_from) > self.children:
+            raise ConfigError(
+                f"--start-from names {len(self.start_from)} designs and --children is {self.children}: "
+                f"give --children {len(self.start_from)} or more"
+            )
         for name in ("step_limit", *(f"budget_{unit}" for unit in BUDGETS)):
             value = getattr(self, name)
             if value is not None and value <= 0:
