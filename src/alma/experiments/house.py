@@ -37,6 +37,8 @@ class House:
     provider: Provider | None
     paid: RunBudget
     """Calls, tokens and dollars of the whole job, over all its parts."""
+    pauses: bool
+    """Whether the job pauses when too many episodes went missing."""
 
     def protocol(self, collect: Phase, deploy: Phase, *, repeats: int) -> Protocol:
         """The protocol of one phase; the domain's own options, so that no path gets into an identity."""
@@ -79,11 +81,12 @@ class House:
             derive_seed(self.config.seed, "executor"),
             model,
             on_episode=lambda: listen("episode", {}),
+            pauses=self.pauses,
         )
 
 
 @asynccontextmanager
-async def open_house(config: RunConfig) -> AsyncIterator[House]:
+async def open_house(config: RunConfig, *, pauses: bool = False) -> AsyncIterator[House]:
     """Start workers and sandbox; raises ConfigError before anything is started when a name is wrong."""
     domain = plug_ins.domain(config.domain, config.options)
     agent = plug_ins.agent(config.agent)
@@ -96,7 +99,7 @@ async def open_house(config: RunConfig) -> AsyncIterator[House]:
         report = await sandbox.self_check()
         if not report.ok:
             raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
-        yield House(config, domain, agent, pool, sandbox, limit, provider, paid)
+        yield House(config, domain, agent, pool, sandbox, limit, provider, paid, pauses)
     finally:
         await pool.close()
         await sandbox.close()
@@ -147,4 +150,5 @@ async def collect_number(house: House, evaluator: Evaluator, levels: list[Level]
         budget=evaluator.budget,
         model=evaluator.model,
         on_episode=evaluator.on_episode,
+        pauses=evaluator.pauses,
     )

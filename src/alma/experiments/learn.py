@@ -45,7 +45,7 @@ async def learn(
     """
     started = time.monotonic()
     proposer, selector = plug_ins.proposer(config.proposer), plug_ins.selector(config.selector)
-    async with open_house(config) as house:
+    async with open_house(config, pauses=True) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
         with ExitStack() as stack:

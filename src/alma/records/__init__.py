@@ -13,6 +13,7 @@ from alma.records.errors import (
     DesignError,
     DomainError,
     ProviderError,
+    RunPaused,
     SandboxError,
 )
 from alma.records.evaluation import (
@@ -56,6 +57,7 @@ __all__ = [
     "Proposal",
     "Protocol",
     "ProviderError",
+    "RunPaused",
     "SandboxError",
     "Settled",
     "Split",
