@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "four_domains": ("-m", "benchmarks.demo_table", *(f"runs/{name}" for name in FOUR)),
     "domains": ("-m", "benchmarks.domains"),
     "kills": ("-m", "benchmarks.kills"),
+    "kills_paid": ("-m", "benchmarks.kills", "--paid", "--kills", "200"),
+    "soak": ("-m", "benchmarks.soak", "--minutes", "12"),
     "rollout": ("-m", "benchmarks.rollout"),
     "sandbox": ("-m", "benchmarks.sandbox"),
     "sandbox_attacks": ("-m", "benchmarks.sandbox.attacks"),
