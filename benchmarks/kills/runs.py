@@ -113,7 +113,7 @@ class Runs:
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self._folder, self._options = folder, options
         self.paid = any("{log}" in option for option in options)
-        if self.paid and not (folder / "plug-ins").exists():
+        if not (folder / "plug-ins").exists():
             install_toy(folder / "plug-ins")
 
     def command(self, run: Path) -> list[str]:
@@ -123,11 +123,11 @@ class Runs:
         options = [option.format(log=self._log(run)) for option in self._options]
         return ["learn", *options, "--run", str(run), "--json"]
 
-    def begin(self, run: Path, faults: Sequence[object] = ()) -> subprocess.Popen[str]:
+    def begin(self, run: Path, faults: Sequence[object] = (), *more: str) -> subprocess.Popen[str]:
         """Start it, or go on with it. The model's calls take a while, so that some are in flight."""
         path = os.pathsep.join([str(self._folder / "plug-ins"), *sys.path[1:]])
         always = [SLOW_MODEL] if self.paid else []
-        return start([*always, *faults], *self.command(run), env={**os.environ, "PYTHONPATH": path})
+        return start([*always, *faults], *self.command(run), *more, env={**os.environ, "PYTHONPATH": path})
 
     def finish(self, run: Path) -> int:
         """Run to the end; returns how many episodes were played. Raises RuntimeError when it fails."""
