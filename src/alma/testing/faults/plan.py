@@ -69,7 +69,8 @@ def install(faults: Sequence[Fault]) -> None:
     connect = sqlite3.connect
 
     def connected(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        return connect(*arguments, **{"factory": plan.connection(), **named})
+        made: sqlite3.Connection = connect(*arguments, **{"factory": plan.connection(), **named})
+        return made
 
     load = importlib.metadata.EntryPoint.load
 
@@ -80,7 +81,7 @@ def install(faults: Sequence[Fault]) -> None:
         return lambda *arguments: Unreliable(made(*arguments), plan)
 
     sqlite3.connect = connected  # type: ignore[assignment]
-    importlib.metadata.EntryPoint.load = loaded  # type: ignore[method-assign]
+    importlib.metadata.EntryPoint.load = loaded  # type: ignore[method-assign,assignment]
     if any(fault.kind == "clock" for fault in faults):
         now = time.time
         time.time = lambda: now() + plan.jumped
