@@ -22,6 +22,7 @@ from alma.learning.evaluate import NOTHING
 from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
+from alma.models.secrets import Discreet
 from alma.models.inbox import Inbox
 from alma.models.prices import own_prices
 from alma.models.servers import SERVERS, ModelName, ModelSettings
@@ -153,7 +154,7 @@ def gateway(
     provider: Provider, role: str, ledger: Ledger, budget: Budget, record: Recorded | None, listen: Listener
 ) -> Gate:
     """A model with its books; with a `record` it only answers from there."""
-    return Gateway(provider, role, ledger, budget, record, listen)
+    return Gateway(Discreet(provider, os.environ), role, ledger, budget, record, listen)
 
 
 def embedder(name: str) -> Embedder | None:
