@@ -42,6 +42,7 @@ SEARCH: Mapping[str, Any] = {
     "agent": _setting(
         str, "agent", "Executor: llm, reader (simulated, offline), or a plug-in. Default: llm with a model."
     ),
+    "collect_agent": _setting(str, "collect-agent", "Another executor for the collected episodes: reader."),
     "execution_model": _setting(str, "execution-model", "The executor's model, e.g. gpt-5-nano/low."),
     "meta_model": _setting(str, "meta-model", "The meta agent's model, e.g. gpt-5, or inbox:DIR."),
     "small_model": _setting(str, "small-model", "For designs' own small calls. Default: the executor's."),
