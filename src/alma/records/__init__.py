@@ -33,6 +33,7 @@ from alma.records.proposal import Failure, Proposal
 from alma.records.secrets import is_secret, scrub, without_secrets
 from alma.records.task import SPLITS, Level, Split, Task
 from alma.records.usage import Usage
+from alma.records.visible import visible
 
 __all__ = [
     "JSON",
@@ -74,5 +75,6 @@ __all__ = [
     "evaluation_id",
     "is_secret",
     "scrub",
+    "visible",
     "without_secrets",
 ]
