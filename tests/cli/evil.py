@@ -1,4 +1,4 @@
-"""A domain and a proposer whose every text gives orders to a terminal and to a browser. A plug-in in tests."""
+"""A plug-in for tests: a domain and a proposer whose every text gives orders to a terminal and a browser."""
 
 import os
 from dataclasses import replace
@@ -12,7 +12,8 @@ PAGE = (
     f"</pre></code></textarea></style></svg></title><script>owned()</script><img src='{HOST}/image' "
     f'onerror="owned()"><svg onload="owned()"><iframe src="{HOST}/frame"></iframe>'
     f"<link rel=stylesheet href={HOST}/style><meta http-equiv=refresh content='0;url={HOST}/go'>"
-    "<a href='javascript:owned()'>x</a>{{ 7 * 7 }}{% raw %}\"'`--><script>document.body.dataset.owned = 1</script>"
+    "<a href='javascript:owned()'>x</a>{{ 7 * 7 }}{% raw %}\"'`-->"
+    "<script>document.body.dataset.owned = 1</script>"
 )
 EVIL = TERMINAL + PAGE
 SOURCE = '''

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -19,15 +20,45 @@ from alma.testing.plug_in import install_toy
 
 HERE = Path(__file__).parent
 ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-SMALL = (
-    "learn --domain wicked --proposer evil --steps 2 --children 2 --collect-size 4 --deploy-size 3 "
-    "--validation-size 2 --finalists 1 --repeats 1 --workers 1 --held-out-size 2 --held-out-repeats 1 "
-    "--collections 1 --controls 0 --sandbox unsafe --run run"
-).split()
+SMALL = [
+    "learn",
+    "--domain",
+    "wicked",
+    "--proposer",
+    "evil",
+    "--steps",
+    "2",
+    "--children",
+    "2",
+    "--collect-size",
+    "4",
+    "--deploy-size",
+    "3",
+    "--validation-size",
+    "2",
+    "--finalists",
+    "1",
+    "--repeats",
+    "1",
+    "--workers",
+    "1",
+    "--held-out-size",
+    "2",
+    "--held-out-repeats",
+    "1",
+    "--collections",
+    "1",
+    "--controls",
+    "0",
+    "--sandbox",
+    "unsafe",
+    "--run",
+    "run",
+]
 
 
 class Hits(BaseHTTPRequestHandler):
-    paths: list[str] = []
+    paths: ClassVar[list[str]] = []
 
     def do_GET(self):
         self.paths.append(self.path)
@@ -54,7 +85,9 @@ def evil(server, tmp_path_factory):
     points = plug_in / "alma_toy-1.dist-info" / "entry_points.txt"
     text = points.read_text().replace("[alma.domains]\n", "[alma.domains]\nwicked = evil:EvilDomain\n")
     points.write_text(text + "\n[alma.proposers]\nevil = evil:made\n")
-    (plug_in / "evil.py").write_text((HERE / "evil.py").read_text() + "\n\ndef made(means):\n    return EvilProposer()\n")
+    (plug_in / "evil.py").write_text(
+        (HERE / "evil.py").read_text() + "\n\ndef made(means):\n    return EvilProposer()\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(plug_in)
         patch.setenv("PYTHONPATH", str(plug_in))
@@ -152,8 +185,7 @@ def test_a_browser_runs_nothing_and_asks_for_nothing(evil, tmp_path, monkeypatch
 
     control = tmp_path / "control.html"
     control.write_text(
-        f"<script>owned()</script><img src='{server}/image'>"
-        "<script>document.body.dataset.owned = 1</script>"
+        f"<script>owned()</script><img src='{server}/image'><script>document.body.dataset.owned = 1</script>"
     )
     assert 'data-owned="1"' in opened(control)
     assert Hits.paths == ["/image"]

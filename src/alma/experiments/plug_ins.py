@@ -22,8 +22,8 @@ from alma.learning.evaluate import NOTHING
 from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
-from alma.models.secrets import Discreet
 from alma.models.inbox import Inbox
+from alma.models.secrets import Discreet
 from alma.proposers.contract import Means, Proposer
 from alma.proposers.given import GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
