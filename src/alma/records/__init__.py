@@ -26,6 +26,7 @@ from alma.records.evaluation import (
     Stage,
     evaluation_id,
 )
+from alma.records.foreign import visible
 from alma.records.identity import canonical_json, content_hash
 from alma.records.ledger import Budget, Finish, Ledger, Settled
 from alma.records.play import JSON, Observation, Outcome, Step, Trajectory
@@ -33,7 +34,6 @@ from alma.records.proposal import Failure, Proposal
 from alma.records.secrets import is_secret, scrub, without_secrets
 from alma.records.task import SPLITS, Level, Split, Task
 from alma.records.usage import Usage
-from alma.records.visible import visible
 
 __all__ = [
     "JSON",
