@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "reader": ("-m", "benchmarks.reader"),
     "four_domains": ("-m", "benchmarks.demo_table", *(f"runs/{name}" for name in FOUR)),
     "domains": ("-m", "benchmarks.domains"),
+    "domains_memory": ("-m", "benchmarks.domains", "memory"),
     "kills": ("-m", "benchmarks.kills"),
     "kills_paid": ("-m", "benchmarks.kills", "--paid", "--kills", "200"),
     "soak": ("-m", "benchmarks.soak", "--minutes", "12"),

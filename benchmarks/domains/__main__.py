@@ -1,10 +1,13 @@
 """What each domain's engine makes a second, and what ALMA's worker adds to it, in one run.
 
     python -m benchmarks.domains [NAME...]
+    python -m benchmarks.domains memory [NAME...]
 
 `alone` plays random admissible actions in this process, texts and lists included. `step by step` plays the
-same actions through a worker that is asked for every step; `in the worker` lets the worker play whole
-episodes. Rates are by the clock, medians of rounds in turn, so other work slows all of them alike.
+same actions by an agent on the host, through a worker that is told every step; `in the worker` lets the
+worker play them all without a word between. The last columns are whole episodes of the reader, whose
+transcripts come back: alone, and in the worker. Rates are by the clock, medians of rounds in turn, so other
+work slows all of them alike. `memory` watches one worker over many episodes of the reader.
 """
 
 from __future__ import annotations
@@ -14,101 +17,148 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from alma.agents.contract import Game, Recalled
+from alma.agents.reader import Reader
 from alma.cli.options import domain_options
 from alma.domains.contract import Domain
 from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
-from alma.learning.rollout import step_through
-from alma.records import AlmaError, Level, Observation, Step
+from alma.learning.rollout import play, play_beside
+from alma.models.contract import Model
+from alma.records import AlmaError, Level, derive_seed
 from benchmarks.domains.jobs import replay
+from benchmarks.domains.wakes import wakes
 
 STEPS = 60
 
 
+POINTS = 10
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.domains")
-    parser.add_argument("names", nargs="*", help="domains; all that can be played here by default")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("names", nargs="*", help="`memory`, and domains; all that can be played by default")
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--levels", type=int, default=20, help="levels a round")
     parser.add_argument("--episodes", type=int, default=5000, help="episodes over which memory is watched")
     options = parser.parse_args(arguments)
-    played = []
-    print("| domain | alone, steps/s | step by step | a step adds | in the worker | of alone |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name in options.names or plug_ins.domain_names():
+    watch = "memory" in options.names
+    print(f"Load average at the beginning: {os.getloadavg()[0]:.1f}.\n")
+    if watch:
+        counts = (f"{options.episodes * n // POINTS:,}" for n in range(1, POINTS + 1))
+        print(f"| episodes | {' | '.join(counts)} |")
+        print("| --- |" + " ---: |" * POINTS)
+    else:
+        print(
+            "| domain | alone, steps/s | step by step | a step adds, µs | in the worker | of alone "
+            "| reader alone, episodes/s | in the worker | of alone | text of a step |"
+        )
+        print("| --- |" + " ---: |" * 9)
+    for name in [name for name in options.names if name != "memory"] or plug_ins.domain_names():
         try:
             domain = plug_ins.domain(name, domain_options(name, []))
-            tasks = domain.tasks("train")
-            if tasks:
-                print(asyncio.run(_row(domain, options.rounds, options.levels)), flush=True)
-                played.append(domain)
+            if domain.tasks("train"):
+                row = (
+                    _memory(domain, options.episodes)
+                    if watch
+                    else _row(domain, options.rounds, options.levels)
+                )
+                print(asyncio.run(row), flush=True)
         except AlmaError as error:
             print(f"{name} can't be played here: {error}", file=sys.stderr)
-    few = options.episodes // 10
-    print(f"\n| domain | text of a step | worker after {few} episodes | after {options.episodes} |")
-    print("| --- | ---: | ---: | ---: |")
-    for domain in played:
-        print(asyncio.run(_memory(domain, options.episodes)), flush=True)
+    if not watch:
+        print(f"\n{wakes()} Load average at the end: {os.getloadavg()[0]:.1f}.")
     return 0
+
+
+class _Told:
+    """An agent on the host that plays the actions that it was given."""
+
+    name = "told"
+    version = "1"
+    simulated = True
+    runs_in: Literal["host", "worker"] = "host"
+
+    def __init__(self, actions: Sequence[str]) -> None:
+        self._actions = actions
+
+    async def play(self, game: Game, recalled: Recalled, model: Model | None, seed: int) -> None:
+        for action in self._actions:
+            await game.act(action)
 
 
 async def _row(domain: Domain, rounds: int, count: int) -> str:
     tasks = domain.tasks("train")
     levels = [Level(tasks[i % len(tasks)]) for i in range(count)]
+    limit = domain.step_limit("default")
     pool = EnvironmentPool(domain, 1)
-    try:
-        # Once round for caches on both sides; it also gives the actions that all three play.
-        walks = {level.key: _walk(domain, level) for level in levels}
+
+    async def by_step() -> None:
+        for level in levels:
+            walk = walks[level.key]
+            await play(pool, _Told(walk), level, recall="", on_step=None, step_limit=len(walk), seed=0)
+
+    async def inside() -> None:
         for level in levels:
             await pool.run(level, replay, walks[level.key])
+
+    async def read() -> None:
+        for level in levels:
+            seed = derive_seed(0, level.key)
+            await play(pool, Reader(), level, recall="", on_step=None, step_limit=limit, seed=seed)
+
+    async def alone() -> None:
+        for level in levels:
+            _alone(domain, level, replay, walks[level.key])
+
+    async def read_alone() -> None:
+        for level in levels:
+            seed = derive_seed(0, level.key)
+            _alone(domain, level, play_beside, Reader(), level.key, "", False, limit, seed)
+
+    try:
+        # Once round for caches on both sides; it also gives the actions that all of them play.
+        walks = {level.key: _walk(domain, level) for level in levels}
         steps = sum(map(len, walks.values()))
-        rates: dict[str, list[float]] = {"alone": [], "by step": [], "inside": []}
-        for _ in range(rounds):
-            rates["alone"].append(steps / _timed(lambda: [_play(domain, lv, walks[lv.key]) for lv in levels]))
-            begun = time.perf_counter()
-            for level in levels:
-                await pool.run(level, step_through, answer=_Told(walks[level.key]))
-            rates["by step"].append(steps / (time.perf_counter() - begun))
-            begun = time.perf_counter()
-            for level in levels:
-                await pool.run(level, replay, walks[level.key])
-            rates["inside"].append(steps / (time.perf_counter() - begun))
+        works = (alone, by_step, inside, read_alone, read)
+        seconds = [[await _timed(work) for work in works] for _ in range(rounds + 1)][1:]
     finally:
         await pool.close()
-    alone, by_step, inside = (median(rates[name]) for name in ("alone", "by step", "inside"))
-    added = median(1e6 / b - 1e6 / a for a, b in zip(rates["alone"], rates["by step"], strict=True))
-    share = median(b / a for a, b in zip(rates["alone"], rates["inside"], strict=True))
-    return f"| {domain.name} | {alone:,.0f} | {by_step:,.0f} | {added:.0f} µs | {inside:,.0f} | {share:.2f} |"
+    one, host, worker, bare, beside = (median(times) for times in zip(*seconds, strict=True))
+    added = median(1e6 * (times[1] - times[0]) / steps for times in seconds)
+    shares = [median(times[a] / times[b] for times in seconds) for a, b in ((0, 2), (3, 4))]
+    return (
+        f"| {domain.name} | {steps / one:,.0f} | {steps / host:,.0f} | {added:.0f} "
+        f"| {steps / worker:,.0f} | {shares[0]:.2f} | {count / bare:,.0f} | {count / beside:,.0f} "
+        f"| {shares[1]:.2f} | {_text(domain)} |"
+    )
 
 
 async def _memory(domain: Domain, episodes: int) -> str:
-    """A worker's memory and open files after a tenth of the episodes and after all, all short."""
+    """A worker's memory and open files at ten points, over episodes drawn from all train levels."""
     tasks = domain.tasks("train")
-    levels = [
-        Level(tasks[i % len(tasks)], i % 3 if domain.seeded_levels else 0)
-        for i in range(min(200, len(tasks)))
-    ]
-    walks = {level: _walk(domain, level)[:12] for level in levels}
+    rng = np.random.default_rng(0)
     pool = EnvironmentPool(domain, 1)
     told = []
     try:
         for number in range(1, episodes + 1):
-            level = levels[number % len(levels)]
-            await pool.run(level, replay, walks[level])
-            if number in (episodes // 10, episodes):
+            task = tasks[int(rng.integers(len(tasks)))]
+            level = Level(task, int(rng.integers(3)) if domain.seeded_levels else 0)
+            await play(pool, Reader(), level, recall="", on_step=None, step_limit=25, seed=number)
+            if number % (episodes // POINTS) == 0:
                 told.append(_worker())
     finally:
         await pool.close()
     cells = " | ".join(f"{megabytes:.0f} MB, {files} files" for megabytes, files in told)
-    return f"| {domain.name} | {_text(domain)} | {cells} |"
+    return f"| {domain.name} | {cells} |"
 
 
 def _worker() -> tuple[float, int]:
@@ -145,20 +195,10 @@ def _text(domain: Domain) -> str:
     return f"{1e6 * text / steps:.0f} of {1e6 * whole / steps:.0f} µs"
 
 
-class _Told:
-    """Answers a worker with the next action, then with the end."""
-
-    def __init__(self, actions: Sequence[str]) -> None:
-        self._actions = iter(actions)
-
-    async def __call__(self, seen: Observation | Step) -> str | None:
-        return next(self._actions, None)
-
-
-def _play(domain: Domain, level: Level, actions: Sequence[str]) -> float:
+def _alone(domain: Domain, level: Level, job: Callable[..., object], *arguments: Any) -> None:
     environment = domain.open(level)
     try:
-        return replay(environment, lambda question: None, actions)
+        job(environment, None, *arguments)
     finally:
         environment.close()
 
@@ -181,9 +221,9 @@ def _walk(domain: Domain, level: Level) -> list[str]:
         environment.close()
 
 
-def _timed(work: Callable[[], object]) -> float:
+async def _timed(work: Callable[[], Awaitable[None]]) -> float:
     begun = time.perf_counter()
-    work()
+    await work()
     return time.perf_counter() - begun
 
 

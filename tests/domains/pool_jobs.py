@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +19,17 @@ def walk(environment, ask, actions):
     return [environment.reset(), *map(environment.step, actions), environment.outcome()]
 
 
+def litter(environment, ask, how):
+    """Leave a file where an engine would, tell the folder, then end as asked."""
+    folder = tempfile.mkdtemp(prefix="nle")
+    Path(folder, "libnethack.so").touch()
+    ask(folder)
+    if how == "exit":
+        os._exit(3)
+    if how == "SIGKILL":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def converse(environment, ask, questions):
     return [ask(question) for question in questions]
 
@@ -25,6 +37,11 @@ def converse(environment, ask, questions):
 def leave(environment, ask, folder, how, times):
     """Fail the first `times` times, after a question to the host; then return the pid."""
     ask("hello")
+    _fail_at_first(folder, how, times)
+    return os.getpid()
+
+
+def _fail_at_first(folder, how, times):
     tries = Path(folder, "tries")
     done = int(tries.read_text()) if tries.exists() else 0
     if done < times:
@@ -35,7 +52,16 @@ def leave(environment, ask, folder, how, times):
             os._exit(3)
         else:
             os.kill(os.getpid(), getattr(signal, how))
-    return os.getpid()
+
+
+def leave_in_the_middle(environment, ask, folder, how, times):
+    """Say back all that was told, for three turns; the first `times` times fail at the second."""
+    told = ()
+    for _ in range(3):
+        told = (*told, ask(told))
+        if len(told) == 2:
+            _fail_at_first(folder, how, times)
+    return told
 
 
 def fail(environment, ask, how):

@@ -5,6 +5,7 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ LEVELS = [Level(task) for task in ToyDomain().tasks("train")]
 
 @pytest.fixture(autouse=True)
 def jobs_importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
 @asynccontextmanager
@@ -168,6 +169,90 @@ async def test_a_job_whose_worker_dies_twice_is_the_domains_fault(tmp_path, how)
         assert LEVELS[3].key in str(caught.value)
         assert pool.faults == 2
         assert await pool.run(LEVELS[0], jobs.sleep, 0) == "slept"
+
+
+@pytest.mark.parametrize("how", ["closed", "exit", "SIGKILL", "cancelled"])
+@in_loop
+async def test_what_a_worker_leaves_in_its_temporary_folder_goes_with_it(how):
+    folders = []
+
+    async def note(folder):
+        folders.append(Path(folder))
+        assert folders[-1].is_dir()
+        if how == "cancelled":
+            raise asyncio.CancelledError
+
+    async with pool_of(1) as pool:
+        with suppress(DomainError, asyncio.CancelledError):
+            await pool.run(LEVELS[0], jobs.litter, how, answer=note)
+        if how != "closed":
+            assert not any(folder.parent.exists() for folder in folders)
+    assert folders
+    assert not any(folder.parent.exists() for folder in folders)
+    assert Path(tempfile.gettempdir()) not in {folder.parent for folder in folders}
+
+
+HOST = """
+import asyncio, os, pool_jobs
+from alma.domains.pool import EnvironmentPool
+from alma.records import Level
+from alma.testing.toy import ToyDomain
+
+async def main():
+    async def die(folder):
+        print(folder, flush=True)
+        os.kill(os.getpid(), 9)
+    pool = EnvironmentPool(ToyDomain(), 1)
+    await pool.run(Level(ToyDomain().tasks("train")[0]), pool_jobs.litter, "", answer=die)
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_whose_host_was_killed_deletes_its_folder_itself():
+    host = subprocess.run([sys.executable, "-c", HOST], capture_output=True, text=True)
+    folder = Path(host.stdout.strip()).parent
+    assert folder.name.startswith("alma-worker-")
+    deadline = time.monotonic() + 10
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
+
+
+async def talked(pool, words, job, *arguments):
+    """What a job says to these words, one by one."""
+    async with pool.talk(LEVELS[0], job, *arguments) as talk:
+        return [await talk.begin(), *[await talk.tell(word) for word in words]]
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "hang"])
+@in_loop
+async def test_a_job_led_by_turns_is_told_all_again_when_its_worker_dies(tmp_path, how):
+    async with pool_of(1, timeout_seconds=2) as pool:
+        said = await talked(pool, "abc", jobs.leave_in_the_middle, str(tmp_path), how, 1)
+        assert said == [(), ("a",), ("a", "b"), ("a", "b", "c")]
+        assert pool.faults == 1
+        assert await pool.run(LEVELS[0], jobs.sleep, 0) == "slept"
+
+
+@in_loop
+async def test_a_job_led_by_turns_whose_worker_dies_twice_is_the_domains_fault(tmp_path):
+    async with pool_of(1) as pool:
+        with pytest.raises(DomainError, match=r"failed twice .*killed by SIGKILL"):
+            await talked(pool, "abc", jobs.leave_in_the_middle, str(tmp_path), "SIGKILL", 2)
+        assert pool.faults == 2
+        assert await pool.run(LEVELS[0], jobs.sleep, 0) == "slept"
+
+
+@in_loop
+async def test_a_job_led_by_turns_that_is_left_or_fails_gives_its_place_back():
+    async with pool_of(1) as pool:
+        async with pool.talk(LEVELS[0], jobs.converse, ["a", "b"]) as talk:
+            assert await talk.begin() == "a"
+        with pytest.raises(ProviderError):
+            await talked(pool, "", jobs.fail, "ProviderError")
+        assert await pool.run(LEVELS[0], jobs.sleep, 0) == "slept"
+        assert pool.faults == 0
 
 
 @in_loop

@@ -2,7 +2,8 @@
 
 A job is a plain function `job(environment, ask, *arguments)` that runs beside the environment; `ask`
 calls back to the host in mid-episode. What a crash means is decided here once: the job is tried again
-on a fresh worker, then it is a DomainError. Host and worker trust each other.
+on a fresh worker, then it is a DomainError. A worker's temporary files go with it. Host and worker trust
+each other.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import traceback
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
@@ -64,18 +67,14 @@ class EnvironmentPool:
         """
         reason = ""
         for _ in range(2):
-            worker = await self._idle.get()
+            worker = await self._take()
             try:
-                if self._closed:
-                    raise AlmaError("the pool of environments is closed")
-                worker = worker or self._start()
                 result = await worker.run((level, job, arguments), answer)
             except _JobError as error:
                 self._idle.put_nowait(worker)
                 raise error.cause from None
             except _DeadWorkerError as error:
-                self._drop(worker)
-                self.faults += 1
+                self._lost(worker)
                 reason = str(error)
             except BaseException:
                 self._drop(worker)
@@ -83,7 +82,16 @@ class EnvironmentPool:
             else:
                 self._idle.put_nowait(worker)
                 return result
-        raise DomainError(f"level {level.key}: the engine failed twice ({reason})")
+        raise _failed_twice(level, reason)
+
+    @asynccontextmanager
+    async def talk(self, level: Level, job: Callable[..., Any], *arguments: Any) -> AsyncIterator[Talk]:
+        """Run `job` beside the level's environment, led by the caller: a turn costs one wake-up."""
+        talk = Talk(self, level, (level, job, arguments))
+        try:
+            yield talk
+        finally:
+            talk.leave()
 
     async def close(self) -> None:
         """End all workers. Jobs that still run end with an AlmaError."""
@@ -92,16 +100,85 @@ class EnvironmentPool:
             worker.kill()
         self._live.clear()
 
-    def _start(self) -> _Worker:
-        worker = _Worker(self.domain, self._timeout)
-        self._live.add(worker)
+    async def _take(self) -> _Worker:
+        """An idle worker, started when there is none yet; it is given back, dropped or lost."""
+        worker = await self._idle.get()
+        try:
+            if self._closed:
+                raise AlmaError("the pool of environments is closed")
+            if worker is None:
+                worker = _Worker(self.domain, self._timeout)
+                self._live.add(worker)
+        except BaseException:
+            self._idle.put_nowait(worker)
+            raise
         return worker
 
-    def _drop(self, worker: _Worker | None) -> None:
-        if worker is not None:
-            worker.kill()
-            self._live.discard(worker)
+    def _lost(self, worker: _Worker) -> None:
+        self._drop(worker)
+        self.faults += 1
+
+    def _drop(self, worker: _Worker) -> None:
+        worker.kill()
+        self._live.discard(worker)
         self._idle.put_nowait(None)
+
+
+class Talk:
+    """A job that is led from the host: it asks what to do, and what it is told is its next answer.
+
+    A worker that takes over from a dead one is first told everything that was said before.
+    """
+
+    def __init__(self, pool: EnvironmentPool, level: Level, request: Any) -> None:
+        self._pool = pool
+        self._level = level
+        self._said = [request]
+        self._worker: _Worker | None = None
+        self._faults = 0
+
+    async def begin(self) -> Any:
+        """What the job asks first."""
+        return await self._heard(())
+
+    async def tell(self, message: Any) -> Any:
+        """Answer the job; what it asks next, or gives in the end. Raises DomainError after a second crash."""
+        self._said.append(message)
+        return await self._heard((message,))
+
+    def leave(self) -> None:
+        """A job that is left in the middle ends with its worker."""
+        if self._worker is not None:
+            self._pool._drop(self._worker)
+            self._worker = None
+
+    async def _heard(self, messages: Sequence[Any]) -> Any:
+        while True:
+            worker = self._worker
+            if worker is None:
+                worker = self._worker = await self._pool._take()
+                messages = self._said
+            try:
+                for message in messages:
+                    kind, value = await worker.exchange(message)
+            except _DeadWorkerError as error:
+                self._pool._lost(worker)
+                self._worker = None
+                self._faults += 1
+                if self._faults == 2:
+                    raise _failed_twice(self._level, str(error)) from None
+                continue
+            if kind == "ask":
+                return value
+            self._pool._idle.put_nowait(worker)
+            self._worker = None
+            if kind == "error":
+                raise value
+            return value
+
+
+def _failed_twice(level: Level, reason: str) -> DomainError:
+    return DomainError(f"level {level.key}: the engine failed twice ({reason})")
 
 
 class _Worker:
@@ -109,26 +186,28 @@ class _Worker:
 
     def __init__(self, domain: Domain, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
+        # Some engines leave files behind when they are killed. The finalizer of this folder deletes it
+        # when nobody closes the pool; the worker does when the host is gone.
+        self._folder = tempfile.TemporaryDirectory(prefix="alma-worker-", ignore_cleanup_errors=True)
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "alma.domains.pool", str(theirs.fileno())],
+            [sys.executable, "-m", "alma.domains.pool", str(theirs.fileno()), self._folder.name],
+            env={**without_secrets(os.environ), "TMPDIR": self._folder.name},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=without_secrets(os.environ),
             start_new_session=True,
         )
         theirs.close()
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter | None = None
+        self._line: _Line | None = None
         self._unsent = pickle.dumps(domain)
 
     async def run(self, request: Any, answer: Answer | None) -> Any:
-        kind, value = await self._exchange(request)
+        kind, value = await self.exchange(request)
         while kind == "ask":
             if answer is None:
                 raise AlmaError("a job asked the host, which has no answers for it")
-            kind, value = await self._exchange(await answer(value))
+            kind, value = await self.exchange(await answer(value))
         if kind == "error":
             raise _JobError(value)
         return value
@@ -136,27 +215,25 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-        if self._writer is None:
+        if self._line is None:
             self._socket.close()
         else:
-            self._writer.close()
+            self._line.close()
+        self._folder.cleanup()
 
-    async def _exchange(self, message: Any) -> tuple[str, Any]:
+    async def exchange(self, message: Any) -> tuple[str, Any]:
         """Say `message` to the worker and hear what it says next. The event loop is never blocked."""
         data = self._unsent + pickle.dumps(message)
         self._unsent = b""
         try:
-            async with asyncio.timeout(self._timeout):
-                if self._writer is None:
-                    self._reader, self._writer = await asyncio.open_connection(sock=self._socket)
-                self._writer.write(data)
-                await self._writer.drain()
-                (size,) = SIZE.unpack(await self._reader.readexactly(SIZE.size))
-                reply: tuple[str, Any] = pickle.loads(await self._reader.readexactly(size))
-                return reply
+            if self._line is None:
+                loop = asyncio.get_running_loop()
+                _, self._line = await loop.create_connection(_Line, sock=self._socket)
+            reply: tuple[str, Any] = pickle.loads(await self._line.exchange(data, self._timeout))
+            return reply
         except TimeoutError:
             raise _DeadWorkerError(f"no answer within {self._timeout:g} s") from None
-        except (asyncio.IncompleteReadError, OSError):
+        except OSError:
             raise _DeadWorkerError(await asyncio.to_thread(self._end)) from None
 
     def _end(self) -> str:
@@ -166,6 +243,50 @@ class _Worker:
                 return f"worker killed by {signal.Signals(-code).name}"
             return f"worker exited with {code}"
         return "worker closed its pipe"
+
+
+class _Line(asyncio.Protocol):
+    """The socket to a worker: one message there, one back. Streams would wake the host twice for it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._heard = bytearray()
+        self._reply: asyncio.Future[bytearray] | None = None
+
+    def exchange(self, data: bytes, timeout_seconds: float) -> asyncio.Future[bytearray]:
+        """The next message, without its size. Raises TimeoutError, or OSError when the worker is gone."""
+        reply = self._reply = self._loop.create_future()
+        if self._transport.is_closing():
+            reply.set_exception(ConnectionResetError())
+            return reply
+        late = self._loop.call_later(timeout_seconds, self._settle, TimeoutError())
+        reply.add_done_callback(lambda _: late.cancel())
+        self._transport.write(data)
+        return reply
+
+    def close(self) -> None:
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        heard = self._heard
+        heard += data
+        if len(heard) >= SIZE.size and len(heard) == SIZE.size + SIZE.unpack_from(heard)[0]:
+            self._heard = bytearray()
+            del heard[: SIZE.size]
+            if self._reply is not None and not self._reply.done():
+                self._reply.set_result(heard)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._settle(ConnectionResetError())
+
+    def _settle(self, error: Exception) -> None:
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(error)
 
 
 class _DeadWorkerError(Exception):
@@ -186,7 +307,7 @@ def reset(environment: Environment, ask: Callable[[Any], Any]) -> Observation:
 
 
 def main() -> None:
-    """A worker: receives the domain, then runs jobs until the host's end closes."""
+    """A worker: receives the domain, then runs jobs until the host's end closes; then its folder goes too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stream = socket.socket(fileno=int(sys.argv[1])).makefile("rwb")
 
@@ -208,6 +329,7 @@ def main() -> None:
             level, job, arguments = pickle.load(stream)
             send(_play(domain, level, job, ask, arguments))
     except (EOFError, OSError, _HostGoneError):
+        shutil.rmtree(sys.argv[2], ignore_errors=True)
         os._exit(0)
 
 

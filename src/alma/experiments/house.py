@@ -145,6 +145,8 @@ async def open_house(
             raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
         yield House(config, domain, agent, pool, sandbox, limit, providers, embedder, paid, pauses)
     finally:
+        for provider in dict.fromkeys(providers.values()):
+            await plug_ins.close_provider(provider)
         await pool.close()
         await sandbox.close()
 
@@ -158,10 +160,11 @@ def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:
         "small": small,
         "strong": config.strong_model or small,
     }
+    settings = plug_ins.model_settings(config.base_url, config.prices, config.model_concurrency)
     made: dict[str, Provider] = {}
     for name in names.values():
         if name is not None and name not in made:
-            made[name] = plug_ins.provider(name, listen)
+            made[name] = plug_ins.provider(name, settings, listen)
     return {role: made[name] for role, name in names.items() if name is not None}
 
 

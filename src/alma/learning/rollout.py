@@ -6,7 +6,6 @@ about them is never asked.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from alma.agents.contract import Agent, Game
 from alma.domains.contract import Environment
 from alma.domains.pool import Answer, EnvironmentPool
 from alma.models.contract import Model
-from alma.records import Level, Observation, Step, Trajectory
+from alma.records import Level, Observation, Outcome, Step, Trajectory
 
 OnStep = Callable[[tuple[Step, ...]], Awaitable[str | None]]
 """Given the steps so far, the memory's text before the next action, or None."""
@@ -113,38 +112,12 @@ async def _play_from_host(
     seed: int,
     model: Model | None,
 ) -> Trajectory:
-    actions: asyncio.Queue[str | None] = asyncio.Queue()
-    seen: asyncio.Queue[Observation | Step | None] = asyncio.Queue()
-    past: list[str | None] = []
-    place = 0
-
-    async def answer(what: Observation | Step) -> str | None:
-        """The worker's next action. One that took over from a dead worker is first told the past ones."""
-        nonlocal place
-        if isinstance(what, Observation):
-            place = 0
-        if place == len(past):
-            seen.put_nowait(what)
-            past.append(await actions.get())
-        place += 1
-        return past[place - 1]
-
-    async def act(action: str | None) -> Any:
-        """Act and see what follows; a failure of the engine is raised here."""
-        actions.put_nowait(action)
-        return await seen.get() or worker.result()
-
-    worker = asyncio.create_task(pool.run(level, step_through, answer=answer))
-    worker.add_done_callback(lambda _: seen.put_nowait(None))
-    try:
-        first: Any = await seen.get() or worker.result()
-        game = Game(first, act, step_limit)
+    async with pool.talk(level, step_through) as talk:
+        first: Observation = await talk.begin()
+        game = Game(first, talk.tell, step_limit)
         await agent.play(game, _FromHost(recall, on_step), model, seed)
-        outcome = await act(None)
-        return Trajectory(level.key, first, tuple(game.steps), outcome)
-    finally:
-        worker.cancel()
-        await asyncio.wait({worker})
+        outcome: Outcome = await talk.tell(None)
+    return Trajectory(level.key, first, tuple(game.steps), outcome)
 
 
 class _FromHost:

@@ -171,7 +171,7 @@ def test_two_games_in_one_world_do_not_disturb_each_other() -> None:
 
 
 def test_damaged_files_are_unpacked_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(worlds_module, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(worlds_module, "_folder", lambda temporary: tmp_path)
     files = story(WORLDS[0])
     files.path.write_bytes(b"broken")
     again = story(WORLDS[0])

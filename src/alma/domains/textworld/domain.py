@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
@@ -47,6 +48,8 @@ class Fetch:
         if options:
             raise ConfigError(f"{NAME} has no option {', '.join(sorted(options))}; it has none")
         require()
+        # Asked for on the host, and taken along to the workers.
+        self._temporary = tempfile.gettempdir()
 
     @property
     def options(self) -> Mapping[str, JSON]:
@@ -74,7 +77,7 @@ class Fetch:
 
     def open(self, level: Level) -> FetchEnvironment:
         world, quest = _found(level.task.id)
-        engine = _shelf().take(world.id) or Engine(story(world), rules())
+        engine = _shelf().take(world.id) or Engine(story(world, self._temporary), rules())
         return FetchEnvironment(engine, quest, lambda engine: _shelf().put_back(world.id, engine))
 
     def brief(self) -> DomainBrief:

@@ -74,7 +74,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What can be done from where the player is: commands in order, and the change behind each event."""
+    """What can be done from where the player is: commands in order, and what changes by which event."""
 
     commands: tuple[str, ...]
     changes: Mapping[str, Change]
@@ -91,6 +91,8 @@ class Logic:
         self._names = {thing: name for thing, (_, name) in things.items()}
         self._types = {thing: rules.types[kind] for thing, (kind, _) in things.items()}
         self._rooms = frozenset(thing for thing, (kind, _) in things.items() if kind == ROOM)
+        # Views have most of their parts in common, and there are many of them: one object for equal parts.
+        self._one: dict[Any, Any] = {}
         self._seen = lru_cache(maxsize=VIEWS)(self._work_out)
 
     def view(self, facts: frozenset[Fact]) -> View:
@@ -126,13 +128,17 @@ class Logic:
             by_predicate.setdefault(fact[0], []).append(fact)
         commands: set[str] = set()
         changes: dict[str, Change] = {}
+        one = self._one
         for rule in self._rules.rules:
             for binding in self._bindings(rule.before, by_predicate, {}):
-                commands.add(self._told(rule.command, binding))
+                told = self._told(rule.command, binding)
+                commands.add(one.setdefault(told, told))
                 before = {_bound(fact, binding) for fact in rule.before}
                 after = {_bound(fact, binding) for fact in rule.after}
-                change = Change(frozenset(before - after), frozenset(after - before))
-                changes.setdefault(self._told(rule.event, binding).lower(), change)
+                if before != after:
+                    change = Change(frozenset(before - after), frozenset(after - before))
+                    event = self._told(rule.event, binding).lower()
+                    changes.setdefault(one.setdefault(event, event), one.setdefault(change, change))
         return View(tuple(sorted(commands)), changes)
 
     def _bindings(

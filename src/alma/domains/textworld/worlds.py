@@ -92,9 +92,12 @@ def rules() -> Rules:
     return Rules.from_json(json.loads(data_bytes("rules.json")))
 
 
-def story(world: World) -> Story:
-    """The world's files, unpacked when they are not there yet. Raises DomainError when they are damaged."""
-    folder = _folder()
+def story(world: World, temporary: str | None = None) -> Story:
+    """The world's files, unpacked when they are not there yet. Raises DomainError when they are damaged.
+
+    `temporary` is where processes share them: a worker's own temporary folder is no place for them.
+    """
+    folder = _folder(temporary or tempfile.gettempdir())
     path = folder / f"{world.id}.z8"
     game, told = _read(path), _read(path.with_suffix(".json"))
     if digest(game, told) != world.digest:
@@ -135,10 +138,10 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _folder() -> Path:
+def _folder(temporary: str) -> Path:
     """The user's own folder for unpacked worlds; a folder of that name that is another's is not used."""
     content = hashlib.sha256(data_bytes("worlds.json")).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir(), f"alma-textworld-{os.getuid()}-{content}")
+    folder = Path(temporary, f"alma-textworld-{os.getuid()}-{content}")
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
