@@ -18,7 +18,7 @@ Settings come from, weakest first: the preset, the file given with `--config`, t
 (`ALMA_*`), flags. An option without a default here has the preset's: see the table at the end.
 
 Exit codes: 0 done or budget reached, 1 the run failed, 2 usage or bad input (one line on stderr),
-130 interrupted.
+3 paused (`alma resume` goes on), 130 interrupted.
 """
 PRESETS = """
 ## Presets

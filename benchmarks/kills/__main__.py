@@ -74,7 +74,7 @@ def _spent(killed: list[Killed], whole: Whole) -> str:
     same = sum(spend.equals(whole.came.spend) for spend in spends)
     lost = sum(spend.lost for spend in spends)
     return (
-        f"settled spend equals the run left alone's (${whole.came.spend.usd:.3f}) in {same} of {len(spends)}; "
+        f"settled spend equals the whole run's (${whole.came.spend.usd:.3f}) in {same} of {len(spends)}; "
         f"lost: {lost} calls in {sum(spend.lost > 0 for spend in spends)} runs, booked at "
         f"${sum(spend.lost_usd for spend in spends):.3f} at most"
     )

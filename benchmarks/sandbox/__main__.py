@@ -2,9 +2,10 @@
 
     python -m benchmarks.sandbox
 
-Times are medians by the clock, so other work on the machine shows in them: its load is printed, and the
-start is measured once more beside busy processes. The zygote has the SDK and numpy loaded; networkx and
-scipy are loaded into it when the first design needs them.
+A worker's memory is its share of what it has in common with the others (PSS), and what is its own alone,
+which is what one more takes. Times are medians by the clock, so other work on the machine shows in them:
+its load is printed, and the start is measured once more beside busy processes. The zygote has the SDK and
+numpy loaded; networkx and scipy are loaded into it when the first design needs them.
 """
 
 from __future__ import annotations
@@ -160,8 +161,14 @@ async def _memory(sandbox: ZygoteSandbox, design: Design, what: str) -> None:
             process = await stack.enter_async_context(opened)
             assert isinstance(process, DesignProcess)
             pids.append(_field(Path(f"/proc/self/fdinfo/{process.pidfd}"), "Pid"))
-        each = median(_field(Path(f"/proc/{pid}/smaps_rollup"), "Pss") / 1024 for pid in pids)
-    print(f"  memory of one of {workers} workers, {what:25} {each:5.1f} MiB (its share, PSS)")
+        share, own = (
+            median(
+                sum(_field(Path(f"/proc/{pid}/smaps_rollup"), name) for name in names) / 1024 for pid in pids
+            )
+            for names in (("Pss",), ("Private_Clean", "Private_Dirty"))
+        )
+    head = f"memory of one of {workers} workers, {what}"
+    print(f"  {head:54} {share:5.1f} MiB (its share, PSS), {own:.1f} of it its own")
 
 
 async def _growth(sandbox: ZygoteSandbox, spawns: int) -> None:

@@ -31,7 +31,7 @@ from alma.records import Design, DesignError, SandboxError
 from alma.sandbox.contract import Limits, MemoryProcess, NoServices, SandboxReport, Services, encode_episode
 from alma.sandbox.namespaces import NamespacesSandbox
 
-ATTACKS = Path("tests/sandbox/machine/attacks.py")
+MACHINE = Path("tests/sandbox")
 WAYS = {
     "hang": "while True: pass",
     "sleep": "import time; time.sleep(60)",
@@ -161,8 +161,10 @@ def search(run: Path, candidates: int, hostile: Sequence[Design]) -> tuple[dict[
 def hostile_designs(count: int, seed: int) -> list[Design]:
     """Designs of a few random attacks each, most with a bad end."""
     rng = random.Random(seed)
-    text = ATTACKS.read_text(encoding="utf-8")
-    names = sorted(set(_names(text)))
+    sys.path.insert(0, str(MACHINE.resolve()))
+    from machine import attacks  # type: ignore[import-not-found]
+
+    text, names = attacks.source(), sorted(attacks.ATTACKS)
     designs = []
     for number in range(count):
         ends = [rng.choice(list(WAYS.values())), "pass"]
@@ -172,13 +174,6 @@ def hostile_designs(count: int, seed: int) -> list[Design]:
         )
         designs.append(Design(f"hostile-{number}", source))
     return designs
-
-
-def _names(text: str) -> list[str]:
-    """The attacks of that file, by the keys under which it registers them."""
-    space: dict[str, dict[str, object]] = {}
-    exec(compile(text, str(ATTACKS), "exec"), space)
-    return list(space["ATTACKS"])
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.kills.runs import PAID, Came, Runs, Whole, left
-
 from alma.testing.faults import Fault
+from benchmarks.kills.runs import PAID, Came, Runs, Whole, left
 
 COMMITS = ("kill-before", "kill-after", "full", "io", "slow", "clock", "sandbox", "environment")
 CALLS = ("drop", "hang")
@@ -47,7 +46,8 @@ class Soaked:
 
     def repeated(self, whole: Whole) -> int:
         """Happenings too many, and model calls made beyond those settled and those booked as lost."""
-        assert self.came.spend is not None and whole.came.spend is not None
+        assert self.came.spend is not None
+        assert whole.came.spend is not None
         spend = self.came.spend
         again = max(0, spend.calls - whole.came.spend.calls) + max(0, spend.made - spend.calls - spend.lost)
         return max(0, len(self.came.history) - len(whole.came.history)) + again
@@ -64,7 +64,9 @@ def main(arguments: Sequence[str]) -> int:
         runs = Runs(Path(folder), PAID.split())
         whole = runs.whole(Path(folder, "whole"))
         assert whole.came.spend is not None
-        print(f"the search without faults: {len(whole.came.history)} happenings; {whole.came.spend}", flush=True)
+        print(
+            f"the search without faults: {len(whole.came.history)} happenings; {whole.came.spend}", flush=True
+        )
         end = time.monotonic() + 60 * options.minutes
         while time.monotonic() < end:
             one = soak(runs, Path(folder, f"soak-{len(soaked)}"), rng, whole.came.spend.calls)
@@ -110,7 +112,8 @@ def draw(rng: random.Random, calls: int) -> list[Fault]:
 
 
 def _same(one: Soaked, whole: Whole) -> bool:
-    assert one.came.spend is not None and whole.came.spend is not None
+    assert one.came.spend is not None
+    assert whole.came.spend is not None
     alike = one.came.hash == whole.came.hash and one.came.spend.equals(whole.came.spend)
     return alike and not one.lost(whole) and not one.repeated(whole) and not one.outlived
 

@@ -190,13 +190,20 @@ def test_what_the_first_schema_held_is_still_there_after_all_migrations(path, mo
             "INSERT INTO runs (id, seed, config, status, started, summary) "
             "VALUES ('run', '1', '{}', 'running', 1.0, '{}')"
         )
-        call = "INSERT INTO calls (run_id, number, key, role, model, state, worst_case_usd, reserved, answer, "
+        call = (
+            "INSERT INTO calls (run_id, number, key, role, model, state, worst_case_usd, reserved, answer, "
+        )
         call += f"{usage}) VALUES ('run', ?, ?, 'executor', 'm', ?, 0.5, 1.0, ?, 1, 2, 3, 0, 0, 0.25)"
         connection.execute(call, (1, "a", "settled", zlib.compress(b"an answer")))
         connection.execute(call, (2, "b", "reserved", None))
     with open_archive(path, "run") as archive:
         known = archive.ledger().recorded("a")
-        assert (known.text, known.usage.tokens, known.usage.usd, known.finish) == ("an answer", 5, 0.25, "stop")
+        assert (known.text, known.usage.tokens, known.usage.usd, known.finish) == (
+            "an answer",
+            5,
+            0.25,
+            "stop",
+        )
         assert archive.ledger().book_lost() == 1
         assert archive.ledger().lost().usd == 0.5
         assert archive.database.problems() == []

@@ -13,10 +13,33 @@ from alma.cli.main import run
 from alma.experiments.lock import run_lock
 from alma.testing.plug_in import install_toy
 
-SMALL = (
-    "learn --domain toy --agent reader --steps 1 --children 2 --collect-size 4 --deploy-size 3 "
-    "--validation-size 2 --finalists 1 --repeats 1 --workers 1 --held-out-size 0 --sandbox unsafe"
-).split()
+SMALL = [
+    "learn",
+    "--domain",
+    "toy",
+    "--agent",
+    "reader",
+    "--steps",
+    "1",
+    "--children",
+    "2",
+    "--collect-size",
+    "4",
+    "--deploy-size",
+    "3",
+    "--validation-size",
+    "2",
+    "--finalists",
+    "1",
+    "--repeats",
+    "1",
+    "--workers",
+    "1",
+    "--held-out-size",
+    "0",
+    "--sandbox",
+    "unsafe",
+]
 
 
 @pytest.fixture(scope="module")

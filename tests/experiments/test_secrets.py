@@ -44,10 +44,30 @@ class Leaky(ToyModel):
             raise error("401 refused: " + " ".join(self.keys) + " Authorization: Bearer " + self.keys[0])
         return reply
 '''
-SMALL = (
-    "--domain toy --agent talker --steps 2 --children 2 --collect-size 4 --deploy-size 3 --validation-size 2 "
-    "--finalists 1 --repeats 1 --held-out-size 0 --workers 1"
-).split()
+SMALL = [
+    "--domain",
+    "toy",
+    "--agent",
+    "talker",
+    "--steps",
+    "2",
+    "--children",
+    "2",
+    "--collect-size",
+    "4",
+    "--deploy-size",
+    "3",
+    "--validation-size",
+    "2",
+    "--finalists",
+    "1",
+    "--repeats",
+    "1",
+    "--held-out-size",
+    "0",
+    "--workers",
+    "1",
+]
 
 
 def everything(run: Path) -> bytes:

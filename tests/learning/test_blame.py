@@ -105,9 +105,7 @@ def trickster(trick, hook):
 @pytest.mark.parametrize("hook", ["retrieve", pytest.param("on_step", marks=pytest.mark.system)])
 @pytest.mark.parametrize("trick", TRICKS)
 @in_loop
-async def test_a_trick_where_it_expects_to_lose_does_not_raise_a_designs_mean(
-    honest, tmp_path, trick, hook
-):
+async def test_a_trick_where_it_expects_to_lose_does_not_raise_a_designs_mean(honest, tmp_path, trick, hook):
     found, evaluation = await rewards(tmp_path, trickster(TRICKS[trick], hook))
     assert evaluation.missing == 0
     assert found.keys() == honest.keys()

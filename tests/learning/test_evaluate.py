@@ -143,6 +143,7 @@ async def test_a_design_whose_process_dies_is_rebuilt_by_replay(tmp_path):
     deployed = [levels(thing)[0] for thing in ("coin", "key", "letter")]
     async with ring(tmp_path) as r:
         await r.evaluate(source, deployed, mode="online")
+        assert len(r.played) == 3, "the evaluation must not be started again"
         online = r.archive.evaluations(trajectories=True)[0].episodes
         collection = await r.collect(TRAIN[:2])
         await r.evaluate(source, [levels("key")[0], *levels("coin")], collection=collection)

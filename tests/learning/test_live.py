@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from contextlib import asynccontextmanager
 
 import pytest
@@ -185,6 +186,22 @@ async def test_a_fault_of_the_sandbox_is_tried_once_more_and_blames_no_design():
     with pytest.raises(SandboxError, match="own fault"):
         async with memory("a", sandbox=twice):
             pass
+
+
+@in_loop
+async def test_a_zygote_that_dies_costs_no_call_and_no_life():
+    """The memory is rebuilt under a new zygote, by replay, and the call is made again there."""
+    sandbox = UnsafeSandbox()
+    async with memory("a", "b", sandbox=sandbox) as live:
+        pids = {(await ask(live, "cup"))[0]}
+        for _ in range(MOST_DEATHS + 1):
+            os.kill(sandbox._zygote.pid, signal.SIGKILL)
+            while not live._process.broken:
+                await asyncio.sleep(0.01)
+            pid, goals = await ask(live, "cup")
+            assert goals == ["a", "b"]
+            pids.add(pid)
+        assert len(pids) == MOST_DEATHS + 2
 
 
 @in_loop

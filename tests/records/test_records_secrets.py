@@ -5,19 +5,31 @@ import pytest
 from alma.records import is_secret, scrub, without_secrets
 
 KEY = "canary-4f1d9b7e"
-ENVIRONMENT = {"OPENAI_API_KEY": KEY, "PATH": "/usr/bin", "HOME": "/home/someone", "HF_TOKEN": "abc"}
+ENVIRONMENT = {"OPENAI_API_KEY": KEY, "PATH": "/usr/bin", "HOME": "/somewhere", "HF_TOKEN": "abc"}
 
 
 @pytest.mark.parametrize(
     "name",
-    "OPENAI_API_KEY ANTHROPIC_API_KEY OPENROUTER_KEY HF_TOKEN GITHUB_TOKEN AWS_SECRET_ACCESS_KEY DB_PASSWORD "
-    "ALMA_APIKEY my_secret GOOGLE_APPLICATION_CREDENTIALS".split(),
+    [
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "OPENROUTER_KEY",
+        "HF_TOKEN",
+        "GITHUB_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "DB_PASSWORD",
+        "ALMA_APIKEY",
+        "my_secret",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ],
 )
 def test_a_name_like_that_is_a_secrets(name):
     assert is_secret(name, "x")
 
 
-@pytest.mark.parametrize("name", ["PATH", "HOME", "KEYBOARD", "MONKEY", "PASSENGERS", "TOKENIZERS_PARALLELISM"])
+@pytest.mark.parametrize(
+    "name", ["PATH", "HOME", "KEYBOARD", "MONKEY", "PASSENGERS", "TOKENIZERS_PARALLELISM"]
+)
 def test_other_names_are_not(name):
     assert not is_secret(name, "x")
 
@@ -25,11 +37,13 @@ def test_other_names_are_not(name):
 def test_an_address_with_a_password_is_a_secret():
     assert is_secret("HTTPS_PROXY", "http://me:word@proxy:8080")
     assert not is_secret("HTTPS_PROXY", "http://proxy:8080")
-    assert scrub("no route to http://me:word@proxy:8080/x", {}) == "no route to http://[a password]@proxy:8080/x"
+    assert (
+        scrub("no route to http://me:word@proxy:8080/x", {}) == "no route to http://[a password]@proxy:8080/x"
+    )
 
 
 def test_a_childs_environment_lacks_them():
-    assert without_secrets(ENVIRONMENT) == {"PATH": "/usr/bin", "HOME": "/home/someone"}
+    assert without_secrets(ENVIRONMENT) == {"PATH": "/usr/bin", "HOME": "/somewhere"}
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,7 @@ def test_a_model_that_never_answers_does_not_hold_up_an_interruption(runs, whole
     assert came.spend.lost_usd > 0
 
 
-@pytest.mark.system
-def test_a_wall_clock_that_jumps_changes_neither_a_budget_of_minutes_nor_what_is_found(
-    runs, whole, tmp_path
-):
+def test_a_wall_clock_that_jumps_changes_neither_a_budget_of_minutes_nor_what_is_found(runs, whole, tmp_path):
     day = 86_400
     faults = ["clock@20=-864000", f"clock@40={100 * day}", f"clock@300=-{300 * day}"]
     child = runs.begin(tmp_path / "run", faults, "--budget-minutes", "5")

@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from alma import __version__
 from alma.cli import archive, designs, doctor, domains, evaluate, init, learn, runs
 from alma.cli.loop import GOES_ON, INTERRUPTED
-from alma.records import AlmaError, BudgetExceeded, ConfigError, RunPaused
+from alma.records import AlmaError, BudgetExceeded, ConfigError, RunPaused, visible
 
 app = typer.Typer(
     name="alma",
@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
     except ConfigError as error:
         return _fail(str(error), 2)
     except BudgetExceeded as error:
-        typer.echo(f"budget reached: {error}")
+        typer.echo(visible(f"budget reached: {error}"))
         return 0
     except RunPaused as error:
         return _fail(str(error), PAUSED)
@@ -97,7 +97,7 @@ def _about(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"alma: {' '.join(message.split())}", err=True)
+    typer.echo(visible(f"alma: {' '.join(message.split())}"), err=True)
     return code
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from alma.domains.contract import Domain
-from alma.records import EpisodeRecord, Level, Step
+from alma.records import EpisodeRecord, Level, Step, visible
 
 HELP = "type an action; ? lists what is admissible, ! shows the goal again, Ctrl-D ends"
 
@@ -84,5 +84,5 @@ def _show(step: Step, out: Console) -> None:
 
 
 def _plain(text: str) -> str:
-    """Foreign text without control characters, escaped for Rich."""
-    return escape("".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text))
+    """Foreign text, in which nothing is Rich's markup either."""
+    return escape(visible(text))

@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from alma.cli.screen import Screen
 from alma.cli.tally import ENDS, Tally
 
 
@@ -24,7 +25,7 @@ class Progress:
     """Hears the events of a job (`listen`) and shows them on stderr. Use as a context manager."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, quiet=quiet, highlight=False)
+        self._console = console or Screen(stderr=True, quiet=quiet, highlight=False)
         self._tally = Tally()
         self._live: Live | None = None
 
@@ -130,7 +131,7 @@ class Events:
         self.write("finished", payload)
 
     def write(self, kind: str, payload: Mapping[str, Any]) -> None:
-        line = json.dumps({"event": kind, **payload}, ensure_ascii=False)
+        line = json.dumps({"event": kind, **payload})
         self._stream.write(line + "\n")
         self._stream.flush()
 
@@ -139,7 +140,7 @@ class Download:
     """Shows how far a download is: a bar in a terminal, a line every few seconds elsewhere, on stderr."""
 
     def __init__(self, name: str) -> None:
-        console = Console(stderr=True, highlight=False)
+        console = Screen(stderr=True, highlight=False)
         self._bar = rich.progress.Progress(
             "[progress.description]{task.description}",
             rich.progress.BarColumn(),

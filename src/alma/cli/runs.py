@@ -21,7 +21,7 @@ from alma.experiments.replay import replay as replay_job
 from alma.experiments.status import run_status, study_status
 from alma.experiments.study import FILE, read_study
 from alma.learning.config import RunConfig
-from alma.records import ConfigError
+from alma.records import ConfigError, visible
 from alma.report import write_report
 
 
@@ -75,7 +75,7 @@ def replay(
             f"{run} replays: {found.events} events are the same; archive hash {found.archive_hash}"
         )
     else:
-        typer.echo(f"alma: {run} does not replay: {found.difference}", err=True)
+        typer.echo(visible(f"alma: {run} does not replay: {found.difference}"), err=True)
     if found.difference is not None:
         raise typer.Exit(1)
 

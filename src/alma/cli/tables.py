@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from alma.cli.screen import Screen
+from alma.records import visible
 from alma.report import LABELS
 from alma.sandbox.contract import UNSAFE
 
@@ -21,8 +23,8 @@ WIDE = 160
 
 def console() -> Console:
     """Standard output; never cuts a table."""
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=WIDE)
+    plain = Screen(highlight=False)
+    return plain if plain.is_terminal else Screen(highlight=False, width=WIDE)
 
 
 def print_code(text: str, language: str) -> None:
@@ -31,7 +33,7 @@ def print_code(text: str, language: str) -> None:
     if out.is_terminal:
         out.print(Syntax(text, language))
     else:
-        typer.echo(text, nl=not text.endswith("\n"))
+        typer.echo(visible(text), nl=not text.endswith("\n"))
 
 
 def executor(summary: Mapping[str, Any]) -> str:

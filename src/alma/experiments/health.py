@@ -1,4 +1,4 @@
-"""Whether a run's folder is sound: its database, every record in it, its lock and its files. Changes nothing."""
+"""Whether a run's folder is sound: its database, every record in it, lock and files. Changes nothing."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def _designs(run: Path) -> str:
         if not path.is_file() or path.read_text(encoding="utf-8") != row.source:
             wrong.append(str(path.relative_to(run)))
     if wrong:
-        raise ValueError(f"not as in the archive: {', '.join(wrong[:3])}; `alma resume {run}` writes them anew")
+        raise ValueError(
+            f"not as in the archive: {', '.join(wrong[:3])}; `alma resume {run}` writes them anew"
+        )
     return f"{len(rows)} files as in the archive"
 
 

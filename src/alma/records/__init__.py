@@ -26,6 +26,7 @@ from alma.records.evaluation import (
     Stage,
     evaluation_id,
 )
+from alma.records.foreign import visible
 from alma.records.identity import canonical_json, content_hash
 from alma.records.ledger import Budget, Finish, Ledger, Settled
 from alma.records.play import JSON, Observation, Outcome, Step, Trajectory
@@ -74,5 +75,6 @@ __all__ = [
     "evaluation_id",
     "is_secret",
     "scrub",
+    "visible",
     "without_secrets",
 ]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from html import escape as _escaped
 from typing import Any
 
+from alma.records import visible
 from alma.report.facts import Point
 
 WIDTH, HEIGHT = 760, 300
@@ -122,3 +123,8 @@ def _words(points: Sequence[Point], base: tuple[float, float, float] | None) -> 
     rise = f"from {100 * points[0].best:.1f} to {100 * last.best:.1f} %"
     told = f"{len(points)} candidates; the best search score rises {rise}"
     return told + (f"; no memory scores {100 * base[0]:.1f} %." if base else ".")
+
+
+def escape(text: str) -> str:
+    """Foreign text as XML, without what isn't seen."""
+    return _escaped(visible(text))

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from alma.records import visible
 from alma.report.drawing import leads, learning_curve
 from alma.report.facts import Facts, gather, read_summary
 
@@ -57,12 +58,18 @@ def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "span": span, "p": p_value}
     return environment.get_template(name)
+
+
+def _seen(value: Any) -> Any:
+    """What a name or a message holds beside characters that one can see is shown as a mark."""
+    return visible(value) if type(value) is str else value
 
 
 def percent(value: float | None) -> str:

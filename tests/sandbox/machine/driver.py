@@ -113,8 +113,7 @@ async def walled(order, names, world):
 
     kinds = {"namespaces": NamespacesSandbox, "landlock": LandlockSandbox}
     sandbox = kinds[order["walls"]](without=order["without"])
-    with open(attacks.__file__) as file:
-        design = Design("attacker", file.read() + DESIGN)
+    design = Design("attacker", attacks.source() + DESIGN)
     limits = Limits(retrieve_seconds=SECONDS)
     found = {}
     for name in names:

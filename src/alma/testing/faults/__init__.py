@@ -10,4 +10,14 @@ the process tree. Real disks that are full or read-only are made in a namespace 
 from alma.testing.faults.plan import KINDS, Fault, install, parse
 from alma.testing.faults.processes import command, descendants, in_namespace, processes, start
 
-__all__ = ["KINDS", "Fault", "command", "descendants", "in_namespace", "install", "parse", "processes", "start"]
+__all__ = [
+    "KINDS",
+    "Fault",
+    "command",
+    "descendants",
+    "in_namespace",
+    "install",
+    "parse",
+    "processes",
+    "start",
+]

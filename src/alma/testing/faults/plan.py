@@ -38,7 +38,11 @@ AT_CALL = {
     "hang": "the model never answers call N",
     "wait": "each call of a model from N on takes VALUE seconds more",
 }
-KINDS = {**AT_COMMIT, **AT_CALL, "count": "writes the numbers of commits and calls to the file VALUE at the end"}
+KINDS = {
+    **AT_COMMIT,
+    **AT_CALL,
+    "count": "writes the numbers of commits and calls to the file VALUE at the end",
+}
 DEFAULTS = {"slow": "0.05", "clock": "-86400", "wait": "0.005"}
 
 
@@ -101,8 +105,7 @@ class _Plan:
         return [
             fault
             for fault in self._faults
-            if fault.kind in kinds
-            and (number == fault.at or (number > fault.at and fault.kind in lasting))
+            if fault.kind in kinds and (number == fault.at or (number > fault.at and fault.kind in lasting))
         ]
 
     def before_commit(self) -> None:
