@@ -74,7 +74,7 @@ def test_kill_9_keeps_what_was_reported_and_nothing_by_halves(path, seed):
         assert len(numbers - reported) <= 1
         assert all(len(one.episodes) == 60 and one.episodes[59].trajectory for one in kept)
         assert archive.ledger().book_lost() <= 1
-        assert all(archive.ledger().recorded(f"key {number}")[0] == "answer" for number in reported)
+        assert all(archive.ledger().recorded(f"key {number}").text == "answer" for number in reported)
 
 
 def test_kill_9_in_the_middle_of_a_transaction_leaves_no_trace(path, archive):

@@ -13,7 +13,7 @@ def test_a_settled_call_is_answered_from_the_ledger(archive):
     call = ledger.reserve("key", "small", "model/low", 0.5)
     assert ledger.recorded("key") is None
     ledger.settle(call, USED, "an answer \ud800")
-    assert ledger.recorded("key")[0] == "an answer \ud800"
+    assert ledger.recorded("key").text == "an answer \ud800"
     assert ledger.spent() == USED
 
 
@@ -45,7 +45,7 @@ def test_calls_in_flight_at_a_crash_are_booked_as_lost(path, archive):
         assert resumed.recorded("b") is None
         again = resumed.reserve("b", "small", "m", 0.25)
         resumed.settle(again, USED, "second try")
-        assert resumed.recorded("b")[0] == "second try"
+        assert resumed.recorded("b").text == "second try"
 
 
 @pytest.mark.parametrize("close", ["settle", "release"])
@@ -63,4 +63,4 @@ def test_the_first_answer_stays(archive):
     ledger = archive.ledger()
     for answer in ("one", "two"):
         ledger.settle(ledger.reserve("a", "small", "m", 0.5), USED, answer)
-    assert ledger.recorded("a")[0] == "one"
+    assert ledger.recorded("a").text == "one"

@@ -36,14 +36,19 @@ trajectories = st.builds(
 )
 
 
-@given(st.lists(st.tuples(st.none() | trajectories, texts), max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.none() | trajectories, texts, st.lists(st.none() | texts, max_size=3).map(tuple)),
+        max_size=4,
+    )
+)
 def test_what_was_packed_is_unpacked_exactly(items):
     assert unpack(pack(items)) == items
 
 
 def test_half_a_surrogate_pair_survives():
     odd = Trajectory("\ud800", Observation("\ud800", "goal"), (Step("\udfff", "x"),), Outcome(0.0, False))
-    assert unpack(pack([(odd, "\ud800")])) == [(odd, "\ud800")]
+    assert unpack(pack([(odd, "\ud800", ())])) == [(odd, "\ud800", ())]
 
 
 def test_repeated_actions_cost_next_to_nothing():
@@ -55,7 +60,7 @@ def test_repeated_actions_cost_next_to_nothing():
         Outcome(1.0, True),
     )
     plain = len(json.dumps([[step.action, step.observation, step.admissible] for step in run.steps])) * 100
-    assert len(pack([(run, "recall")] * 100)) < plain / 200
+    assert len(pack([(run, "recall", ())] * 100)) < plain / 200
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x01", b"\x01\x05\x00\x00\x00junk", b"\x09\x00\x00\x00\x00x"])
@@ -67,4 +72,4 @@ def test_other_bytes_are_refused(blob):
 def test_a_part_that_is_not_json_is_refused():
     run = Trajectory("level", Observation("", "", None, {"x": float("nan")}), (), Outcome(0.0, False))
     with pytest.raises(ValueError):
-        pack([(run, "")])
+        pack([(run, "", ())])

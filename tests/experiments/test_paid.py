@@ -67,7 +67,7 @@ async def test_every_call_is_in_the_ledger_the_summary_and_the_episodes(tmp_path
     assert 0 < collected <= 6 * 8
     assert summary["search"]["calls"] == ledger.calls
     assert summary["search"]["usd"] == pytest.approx(ledger.usd)
-    assert summary["models"] == {"executor": "toy"}
+    assert summary["models"] == dict.fromkeys(("executor", "small", "strong"), "toy")
     assert all(row["calls"] > 0 for table in summary["tables"] for row in table["designs"])
 
     await learn(config, tmp_path / "run")

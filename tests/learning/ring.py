@@ -16,8 +16,9 @@ from alma.domains.pool import EnvironmentPool
 from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection, collect
 from alma.learning.evaluate import Evaluator
+from alma.learning.services import DesignModels
 from alma.records import Design, DomainError, Level, Phase, Proposal, Protocol
-from alma.sandbox.contract import Limits, NoServices
+from alma.sandbox.contract import Limits
 from alma.sandbox.unsafe import UnsafeSandbox
 from alma.testing.toy import ToyDomain
 
@@ -137,7 +138,7 @@ async def ring(
                     pool,
                     agent or players.Opens("worker"),
                     sandbox,
-                    NoServices(),
+                    DesignModels(),
                     archive,
                     RunBudget({"episodes": limit}),
                     limits or Limits(),

@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 
 from alma.archive.database import Database
 from alma.archive.tables import Call
-from alma.records import Usage
+from alma.records import Finish, Settled, Usage
 
 _FIELDS = ("calls", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "usd")
 
@@ -36,28 +36,28 @@ class SqlLedger:
             connection.execute(insert(Call).values(**row, **asdict(Usage())))
         return number
 
-    def settle(self, call_id: int, usage: Usage, answer: str) -> None:
+    def settle(self, call_id: int, usage: Usage, answer: str, finish: Finish = "stop") -> None:
         """Book the true usage and keep the answer. Raises ValueError when the call isn't open."""
         body = zlib.compress(answer.encode("utf-8", "surrogatepass"))
-        self._close(call_id, state="settled", answer=body, **asdict(usage))
+        self._close(call_id, state="settled", answer=body, finish=finish, **asdict(usage))
 
     def release(self, call_id: int) -> None:
         """The call cost nothing (never sent, or refused). Raises ValueError when it isn't open."""
         self._close(call_id, state="released")
 
-    def recorded(self, key: str) -> tuple[str, Usage] | None:
-        """Answer and cost of the first settled call under `key`, for resume and replay."""
+    def recorded(self, key: str) -> Settled | None:
+        """The first settled call under `key`, for resume and replay."""
         here = (Call.run_id == self.run_id, Call.key == key, Call.state == "settled")
         columns = [getattr(Call, name) for name in _FIELDS]
         with self.database.read() as connection:
             row = connection.execute(
-                select(Call.answer, *columns).where(*here).order_by(Call.number).limit(1)
+                select(Call.answer, Call.finish, *columns).where(*here).order_by(Call.number).limit(1)
             ).first()
         if row is None:
             return None
-        answer, *numbers = row
+        answer, finish, *numbers = row
         usage = Usage(**dict(zip(_FIELDS, numbers, strict=True)))
-        return zlib.decompress(answer).decode("utf-8", "surrogatepass"), usage
+        return Settled(zlib.decompress(answer).decode("utf-8", "surrogatepass"), usage, finish or "stop")
 
     def book_lost(self) -> int:
         """Book calls that a crash left open as lost at worst-case price; returns how many.

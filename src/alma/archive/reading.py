@@ -29,7 +29,7 @@ from alma.archive.tables import (
     Run,
     Visit,
 )
-from alma.archive.trajectories import unpack
+from alma.archive.trajectories import Item, unpack
 from alma.records import (
     EpisodeRecord,
     Evaluation,
@@ -123,7 +123,7 @@ class SqlView:
         query = select(Collection.body).where(Collection.run_id == self.run_id, Collection.key == key)
         with self.database.read() as connection:
             body = connection.execute(query).scalar()
-        return None if body is None else [item for item, _ in self._unpack(body) if item is not None]
+        return None if body is None else [item for item, *_ in self._unpack(body) if item is not None]
 
     def events(self, kind: str | None = None, after: int = 0) -> list[Event]:
         query = select(EventEntry.number, EventEntry.kind, EventEntry.payload, EventEntry.time)
@@ -154,7 +154,7 @@ class SqlView:
             EpisodeEntry.run_id == self.run_id, EpisodeEntry.evaluation_id == row["id"]
         )
         episodes = connection.execute(query.order_by(EpisodeEntry.place)).mappings().all()
-        packed: list[tuple[Trajectory | None, str]] = [(None, "")] * len(episodes)
+        packed: list[Item] = [(None, "", ())] * len(episodes)
         if trajectories:
             body = select(Pack.body).where(Pack.run_id == self.run_id, Pack.evaluation_id == row["id"])
             packed = self._unpack(connection.execute(body).scalar_one())
@@ -163,13 +163,13 @@ class SqlView:
             design_id=row["design_id"],
             stage=row["stage"],
             protocol=_protocol(row["protocol"]),
-            episodes=[_episode(one, *pair) for one, pair in zip(episodes, packed, strict=True)],
+            episodes=[_episode(one, *item) for one, item in zip(episodes, packed, strict=True)],
             seconds=row["seconds"],
             note=row["note"],
             usage=_usage(row["usage"]),
         )
 
-    def _unpack(self, body: bytes) -> list[tuple[Trajectory | None, str]]:
+    def _unpack(self, body: bytes) -> list[Item]:
         try:
             return unpack(body)
         except ValueError as error:
@@ -194,7 +194,12 @@ class SqlView:
 def read_proposal(body: bytes) -> Proposal:
     fields = json.loads(zlib.decompress(body))
     return Proposal(
-        **{**fields, "parents": tuple(fields["parents"]), "transcripts": tuple(fields["transcripts"])}
+        **{
+            **fields,
+            "parents": tuple(fields["parents"]),
+            "transcripts": tuple(fields["transcripts"]),
+            "failure": Failure(**fields["failure"]) if fields.get("failure") else None,
+        }
     )
 
 
@@ -219,7 +224,9 @@ def _design(row: RowMapping, parents: tuple[str, ...], visits: int) -> DesignRow
     )
 
 
-def _episode(row: RowMapping, trajectory: Trajectory | None, recall: str) -> EpisodeRecord:
+def _episode(
+    row: RowMapping, trajectory: Trajectory | None, recall: str, step_recalls: tuple[str | None, ...]
+) -> EpisodeRecord:
     return EpisodeRecord(
         level_key=row["level_key"],
         cluster=row["cluster"],
@@ -231,6 +238,7 @@ def _episode(row: RowMapping, trajectory: Trajectory | None, recall: str) -> Epi
         message=row["message"],
         recall=recall,
         recall_cut=row["recall_cut"],
+        step_recalls=step_recalls,
         trajectory=trajectory,
         usage=_usage(row["usage"]),
     )

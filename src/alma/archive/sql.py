@@ -126,7 +126,7 @@ class SqlArchive(SqlView):
         ) or not math.isfinite(shown):
             raise ValueError(f"evaluation {evaluation.id} holds a score that is not finite")
         # Packed before the transaction begins: nobody waits for the database while zlib works.
-        body = pack((episode.trajectory, episode.recall) for episode in evaluation.episodes)
+        body = pack((one.trajectory, one.recall, one.step_recalls) for one in evaluation.episodes)
         key = {"run_id": self.run_id, "evaluation_id": evaluation.id}
         with self.database.write() as connection:
             number = self._next(connection, EvaluationEntry)
@@ -150,7 +150,7 @@ class SqlArchive(SqlView):
 
     def add_collection(self, key: str, trajectories: Sequence[Trajectory]) -> bool:
         known = select(Collection.key).where(Collection.run_id == self.run_id, Collection.key == key)
-        body = pack((trajectory, "") for trajectory in trajectories)
+        body = pack((trajectory, "", ()) for trajectory in trajectories)
         with self.database.write() as connection:
             if connection.execute(known).first() is not None:
                 return False

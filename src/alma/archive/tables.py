@@ -206,6 +206,7 @@ class Call(Base):
     reasoning_tokens: Mapped[int]
     usd: Mapped[float]
     answer: Mapped[bytes | None]
+    finish: Mapped[str | None] = mapped_column(String(16))
     reserved: Mapped[float]
     settled: Mapped[float | None]
     __table_args__ = (Index(None, "run_id", "key"), Index(None, "run_id", "state"))

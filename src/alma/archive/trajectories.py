@@ -24,16 +24,14 @@ FORMAT = 1
 """Version of the pack, in its first byte. A reader refuses versions it doesn't know."""
 
 _HEAD = struct.Struct("<BI")
-Item = tuple[Trajectory | None, str]
+Item = tuple[Trajectory | None, str, tuple[str | None, ...]]
+"""A trajectory (None: not played), what was recalled at its start, and what before each step."""
 
 
 def pack(items: Iterable[Item]) -> bytes:
-    """Pack (trajectory or nothing, recall) pairs in order.
-
-    Raises ValueError when a part or score isn't JSON (NaN included).
-    """
-    pairs = list(items)
-    played = [trajectory for trajectory, _ in pairs if trajectory is not None]
+    """Pack items in order. Raises ValueError when a part or score isn't JSON (NaN included)."""
+    entries = list(items)
+    played = [trajectory for trajectory, *_ in entries if trajectory is not None]
     steps = [step for trajectory in played for step in trajectory.steps]
     lists: dict[tuple[str, ...] | None, int] = {}
     # One look-up a step: the hash of a tuple of fifty texts is the dearest thing here.
@@ -42,7 +40,7 @@ def pack(items: Iterable[Item]) -> bytes:
     members = list(chain.from_iterable(actions or () for actions in lists))
     actions, observations = [step.action for step in steps], [step.observation for step in steps]
     first = [trajectory.first.text for trajectory in played]
-    texts = _numbered(chain(actions, observations, members, first, (recall for _, recall in pairs)))
+    texts = _numbered(chain(actions, observations, members, first, (recall for _, recall, _ in entries)))
 
     lengths = [-1 if actions is None else len(actions) for actions in lists]
     columns = [map(texts.__getitem__, column) for column in (members, actions, observations)]
@@ -50,12 +48,15 @@ def pack(items: Iterable[Item]) -> bytes:
 
     document = {
         "texts": list(texts),
-        "episodes": [_episode(trajectory, recall, texts, opening) for trajectory, recall in pairs],
+        "episodes": [_episode(trajectory, recall, texts, opening) for trajectory, recall, _ in entries],
         "scores": _changes([step.score for step in steps]),
         "done": [place for place, step in enumerate(steps) if step.done],
         "errors": [[place, step.error] for place, step in enumerate(steps) if step.error is not None],
         "parts": [[place, _plain(step.parts)] for place, step in enumerate(steps) if step.parts],
     }
+    stepped = [[place, list(recalls)] for place, (*_, recalls) in enumerate(entries) if recalls]
+    if stepped:
+        document["stepped"] = stepped
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     encoded = text.encode("utf-8", "surrogatepass")
     return _HEAD.pack(FORMAT, len(encoded)) + zlib.compress(encoded + _little_endian(numbers).tobytes(), 1)
@@ -67,7 +68,7 @@ def pack_digest(body: bytes) -> str:
 
 
 def unpack(blob: bytes) -> list[Item]:
-    """The pairs that were packed, in order. Raises ValueError for a blob that `pack` didn't write."""
+    """The items that were packed, in order. Raises ValueError for a blob that `pack` didn't write."""
     try:
         version, length = _HEAD.unpack_from(blob)
         if version != FORMAT:
@@ -79,7 +80,11 @@ def unpack(blob: bytes) -> list[Item]:
         lists, steps = _read_columns(document, _little_endian(numbers))
     except (struct.error, zlib.error, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"damaged trajectories: {error}") from error
-    return [_read_episode(fields, document["texts"], lists, steps) for fields in document["episodes"]]
+    stepped = dict(document.get("stepped", []))
+    return [
+        (*_read_episode(fields, document["texts"], lists, steps), tuple(stepped.get(place, ())))
+        for place, fields in enumerate(document["episodes"])
+    ]
 
 
 def _numbered(values: Iterable[Any]) -> dict[Any, int]:
@@ -152,7 +157,7 @@ def _read_steps(
 
 def _read_episode(
     fields: list[Any], texts: Sequence[str], lists: Sequence[tuple[str, ...] | None], steps: Iterator[Step]
-) -> Item:
+) -> tuple[Trajectory | None, str]:
     if len(fields) == 1:
         return None, texts[fields[0]]
     recall, level_key, count, (text, goal, accepted, parts), outcome = fields

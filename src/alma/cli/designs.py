@@ -43,12 +43,22 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(design: Name) -> None:
-    """Print a design's code.
+def show(
+    design: Name,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Print what its author was asked and answered instead.")
+    ] = False,
+) -> None:
+    """Print a design's code, or the conversation it came from.
 
     Example: alma designs show trajectory_retrieval
     """
-    print_code(plug_ins.design(design).source, "python")
+    if not prompts:
+        print_code(plug_ins.design(design).source, "python")
+        return
+    for number, (who, text) in enumerate(plug_ins.conversation(design)):
+        console().rule(f"{number} {escape(who)}")
+        print_code(text, "markdown")
 
 
 @app.command()

@@ -39,9 +39,22 @@ Workers = Annotated[
 ]
 SEARCH: Mapping[str, Any] = {
     "domain": _setting(str, "domain", "Domain, e.g. alfworld:households."),
-    "agent": _setting(str, "agent", "Executor: reader (simulated, offline) or a plug-in."),
-    "execution_model": _setting(str, "execution-model", "The executor's language model, by plug-in."),
-    "proposer": _setting(str, "proposer", "grammar (offline) or best-of-n (a control)."),
+    "agent": _setting(
+        str, "agent", "Executor: llm, reader (simulated, offline), or a plug-in. Default: llm with a model."
+    ),
+    "execution_model": _setting(str, "execution-model", "The executor's model, e.g. gpt-5-nano/low."),
+    "meta_model": _setting(str, "meta-model", "The meta agent's model, e.g. gpt-5, or inbox:DIR."),
+    "small_model": _setting(str, "small-model", "For designs' own small calls. Default: the executor's."),
+    "strong_model": _setting(str, "strong-model", "For designs' own strong calls. Default: the small one."),
+    "embedder": _setting(str, "embedder", "For designs' vectors: auto, or none."),
+    "proposer": _setting(
+        str,
+        "proposer",
+        "llm (with --meta-model), llm-chain, grammar (offline), best-of-n, random-parent, instructions.",
+    ),
+    "start_from": _setting(
+        list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."
+    ),
     "selector": _setting(str, "selector", "rank, alma (as published), greedy or random."),
     "steps": _setting(int, "steps", "Search steps."),
     "children": _setting(int, "children", "Parents drawn a step, one child each."),
@@ -81,6 +94,7 @@ SOURCES: Mapping[str, Any] = {
     "preset": _setting(str, "preset", "default, paper, smoke, demo or demo-textworld."),
     "set_": Set,
     "config": _setting(Path, "config", "TOML file with these options as keys."),
+    "hint_file": _setting(Path, "hint", "File with advice for the meta agent."),
 }
 """Where settings come from besides flags."""
 
@@ -193,11 +207,23 @@ def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = No
         raise ConfigError("no domain: give one with --domain; see: alma domains list")
     if values.get("mode") not in (None, "frozen", "online"):
         raise ConfigError(f"--mode must be frozen or online, not {values['mode']!r}")
-    options = dict(values.pop("options", {})) | domain_options(str(values["domain"]), given.get("set_") or [])
-    return RunConfig(options=options, **values)
+    if given.get("hint_file") is not None:
+        values["hint"] = _text(given["hint_file"])
+    if values.get("meta_model"):
+        values.setdefault("proposer", "llm")
+    if values.get("execution_model"):
+        values.setdefault("agent", "llm")
+    agent = str(values.get("agent") or "reader")
+    asked = given.get("set_") or []
+    own = [one for one in asked if one.partition(".")[0] == agent]
+    options = dict(values.pop("options", {}))
+    options |= domain_options(str(values["domain"]), [one for one in asked if one not in own], agent)
+    agent_options = dict(values.pop("agent_options", {})) | _named_values(own)
+    values["start_from"] = tuple(values.get("start_from", ()))
+    return RunConfig(options=options, agent_options=agent_options, **values)
 
 
-def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
+def domain_options(domain: str, settings: list[str], agent: str = "") -> dict[str, JSON]:
     """`alfworld.habit=0` as {"habit": 0}; the prefix must be the domain's. Adds the data folder."""
     base = domain.partition(":")[0]
     options: dict[str, JSON] = {}
@@ -216,9 +242,29 @@ def domain_options(domain: str, settings: list[str]) -> dict[str, JSON]:
         if prefix != base:
             raise ConfigError(
                 f"--set {setting}: this run's domain is {domain}, so options begin with {base}."
+                + (f" (or {agent}. for the executor's)" if agent else "")
             )
         options[key] = _value(text)
     return options
+
+
+def _named_values(settings: list[str]) -> dict[str, JSON]:
+    """`llm.answer=reason` as {"answer": "reason"}."""
+    named: dict[str, JSON] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        key = name.partition(".")[2]
+        if not equals or not key:
+            raise ConfigError(f"--set {setting}: write it as {name.partition('.')[0]}.NAME=VALUE")
+        named[key] = _value(text)
+    return named
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _value(text: str) -> JSON:
@@ -253,4 +299,6 @@ def _kind(hint: Any) -> tuple[tuple[type, ...], str]:
         return (int,), "a whole number"
     if hint == float | None:
         return (int, float), "a number"
+    if get_origin(hint) is tuple:
+        return (list,), "a list"
     return ((dict,), "a table") if get_origin(hint) is Mapping else ((str,), "text")

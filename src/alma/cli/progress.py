@@ -68,6 +68,9 @@ class Progress:
         if kind == "validated":
             score = f"{100 * payload['score']:5.1f} %"
             return f"finalist {score}  {payload['design']} {escape(str(payload['name']))}"
+        if kind == "waiting":
+            count = payload["requests"]
+            return f"waiting for {count} answer{'s' * (count > 1)} to {escape(str(payload['file']))}"
         if kind == "entry":
             return f"  playing {payload['name']}"
         return ""

@@ -31,7 +31,7 @@ async def bench(
     names = [name for name, _ in designs]
     if len(set(names)) < len(names):
         raise ConfigError("two designs have the same name; give each once")
-    async with open_house(config) as house:
+    async with open_house(config, listen) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
         asked = {name: value for name, value in config.as_json().items() if name not in SPEED}

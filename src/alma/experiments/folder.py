@@ -18,6 +18,9 @@ SPEED = frozenset({"concurrency", "workers", *(f"budget_{unit}" for unit in BUDG
 """Options that change how fast and how far a run goes, not what it does: they may differ when it goes on."""
 
 
+DEFAULTS = {name: value for name, value in RunConfig("").as_json().items() if name != "domain"}
+
+
 def make_folder(run: Path) -> None:
     """Raises ConfigError when there can't be a folder of that name."""
     try:
@@ -32,11 +35,12 @@ def check_same_run(archive: Archive, asked: Mapping[str, Any], run: Path) -> Non
         stored = archive.run().config
     except KeyError:
         return
-    names = sorted({*stored, *asked} - SPEED)
+    # What an older version didn't know was as it is by default.
+    before = {**DEFAULTS, **stored}
     changed = [
-        f"{name} was {stored.get(name)}, now {asked.get(name)}"
-        for name in names
-        if stored.get(name) != asked.get(name)
+        f"{name} was {before.get(name)}, now {asked.get(name)}"
+        for name in sorted({*stored, *asked} - SPEED)
+        if before.get(name) != asked.get(name)
     ]
     if changed:
         raise ConfigError(
@@ -48,9 +52,10 @@ def check_same_run(archive: Archive, asked: Mapping[str, Any], run: Path) -> Non
 def write_config(run: Path, config: RunConfig) -> None:
     """All options as they were given: `--config` of this file asks for the same run."""
     values = config.as_json()
-    options = values.pop("options")
+    tables = {name: values.pop(name) for name in ("options", "agent_options")}
     lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
-    lines += ["", "[options]", *(f"{_toml(name)} = {_toml(value)}" for name, value in options.items())]
+    for table, entries in tables.items():
+        lines += ["", f"[{table}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in entries.items())]
     (run / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

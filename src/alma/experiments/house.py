@@ -5,9 +5,10 @@ Put together from names here; what is done in it is each job's own module.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from alma.agents.contract import Agent
 from alma.archive import Archive, SqlArchive
@@ -19,9 +20,15 @@ from alma.learning.collect import Collection, collect
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.search import Listener
-from alma.models.contract import PAID, Provider, Recorded
+from alma.learning.services import DesignModels
+from alma.models.contract import PAID, Embedder, Gate, Provider, Recorded
+from alma.proposers.contract import Means
 from alma.records import ConfigError, Design, Level, Phase, Proposal, Protocol, derive_seed
 from alma.sandbox.contract import Limits, Sandbox
+
+Role = Literal["executor", "meta", "small", "strong"]
+"""What a model is for; `small` and `strong` are what designs call theirs."""
+DESIGN_ROLES: tuple[Role, ...] = ("small", "strong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,9 @@ class House:
     pool: EnvironmentPool
     sandbox: Sandbox
     step_limit: int
-    provider: Provider | None
+    providers: Mapping[Role, Provider]
+    """The models of this job by what they are for; what none is given for is missing."""
+    embedder: Embedder | None
     paid: RunBudget
     """Calls, tokens and dollars of the whole job, over all its parts."""
 
@@ -60,46 +69,97 @@ class House:
         listen: Listener,
         record: Recorded | None = None,
     ) -> Evaluator:
-        model = None
-        if self.provider is not None:
+        """What evaluates into this archive. What earlier sittings have spent there is booked once, here."""
+        if self.providers:
             ledger = archive.ledger()
             ledger.book_lost()
             spent = ledger.spent()
             for unit, amount in zip(PAID, (spent.calls, spent.tokens, spent.usd), strict=True):
                 self.paid.book(unit, amount)
-            model = plug_ins.gateway(self.provider, "executor", ledger, self.paid, record, listen)
+        gates = {role: self.gate(role, archive, listen, record) for role in self.providers}
         return Evaluator(
             self.pool,
             self.agent,
             self.sandbox,
-            plug_ins.services(),
+            DesignModels({role: gates[role] for role in DESIGN_ROLES if role in gates}, self.embedder),
             archive,
             budget,
             Limits(),
             derive_seed(self.config.seed, "executor"),
-            model,
+            gates.get("executor"),
             on_episode=lambda: listen("episode", {}),
         )
 
+    def gate(self, role: Role, archive: SqlArchive, listen: Listener, record: Recorded | None) -> Gate:
+        """The model of that role, its calls booked in this archive. KeyError when there is none."""
+        return plug_ins.gateway(self.providers[role], role, archive.ledger(), self.paid, record, listen)
+
+    def means(self, archive: SqlArchive, listen: Listener, record: Recorded | None) -> Means:
+        """What a proposer of this job is given."""
+        config = self.config
+        limits = Limits()
+        gate = self.gate("meta", archive, listen, record) if "meta" in self.providers else None
+        roles = [role for role in DESIGN_ROLES if role in self.providers]
+        facts = (
+            f"At most {config.recall_limit} characters of a recall are shown, cut at the end of a line.",
+            f"Time: {limits.retrieve_seconds:g} s a retrieve, {limits.update_seconds:g} s an update, "
+            f"{limits.step_seconds:g} s an on_step; waiting for a model is not counted.",
+            f"A memory is fed {config.collect_size} episodes of at most {self.step_limit} steps.",
+            "The memory is frozen while it is asked: what retrieve stores is forgotten."
+            if config.mode == "frozen"
+            else "The memory is asked and fed in turns: after each task update is called with its episode.",
+            f"`kit.llm` answers in the roles {', '.join(roles)}: at most {DesignModels().calls_an_episode} "
+            "calls an episode on average, and what they cost counts."
+            if roles
+            else "`kit.llm` is not available in this run: it raises RuntimeError.",
+            "`kit.embed` and `kit.vectors` are available."
+            if self.embedder is not None
+            else "`kit.embed` and `kit.vectors` are not available in this run: they raise RuntimeError.",
+        )
+        return Means(gate, getattr(self.agent, "about", ""), facts, config.hint)
+
 
 @asynccontextmanager
-async def open_house(config: RunConfig) -> AsyncIterator[House]:
+async def open_house(
+    config: RunConfig, listen: Listener = lambda kind, payload: None
+) -> AsyncIterator[House]:
     """Start workers and sandbox; raises ConfigError before anything is started when a name is wrong."""
     domain = plug_ins.domain(config.domain, config.options)
-    agent = plug_ins.agent(config.agent)
+    agent = plug_ins.agent(config.agent, domain, config.agent_options)
     sandbox = plug_ins.sandbox(config.sandbox)
     limit = config.step_limit or domain.step_limit(config.preset)
-    provider = None if config.execution_model is None else plug_ins.provider(config.execution_model)
+    providers = _providers(config, listen)
+    embedder = plug_ins.embedder(config.embedder)
+    if config.proposer in plug_ins.BY_MODEL and "meta" not in providers:
+        raise ConfigError(f"--proposer {config.proposer} needs a model: give --meta-model, e.g. gpt-5")
+    if agent.name == "llm" and "executor" not in providers:
+        raise ConfigError("--agent llm needs a model: give --execution-model, e.g. gpt-5-nano/low")
     paid = RunBudget({unit: getattr(config, f"budget_{unit}") for unit in PAID})
     pool = EnvironmentPool(domain, plug_ins.worker_count(config.workers))
     try:
         report = await sandbox.self_check()
         if not report.ok:
             raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
-        yield House(config, domain, agent, pool, sandbox, limit, provider, paid)
+        yield House(config, domain, agent, pool, sandbox, limit, providers, embedder, paid)
     finally:
         await pool.close()
         await sandbox.close()
+
+
+def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:
+    """A provider a role; the same model is one object, so that its limits hold for all its roles."""
+    small = config.small_model or config.execution_model
+    names: dict[Role, str | None] = {
+        "executor": config.execution_model,
+        "meta": config.meta_model,
+        "small": small,
+        "strong": config.strong_model or small,
+    }
+    made: dict[str, Provider] = {}
+    for name in names.values():
+        if name is not None and name not in made:
+            made[name] = plug_ins.provider(name, listen)
+    return {role: made[name] for role, name in names.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)

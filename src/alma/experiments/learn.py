@@ -28,6 +28,7 @@ from alma.learning.evaluate import NOTHING
 from alma.learning.levels import check_disjoint, choose, levels_there
 from alma.learning.search import Listener, Search, validate
 from alma.models.contract import PAID
+from alma.proposers.contract import Means
 from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
 
 TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
@@ -44,8 +45,11 @@ async def learn(
     With a `record` of another run it plays what that run played and no more.
     """
     started = time.monotonic()
-    proposer, selector = plug_ins.proposer(config.proposer), plug_ins.selector(config.selector)
-    async with open_house(config) as house:
+    proposer = plug_ins.proposer(config.proposer)
+    selector = plug_ins.selector("random" if config.proposer == "random-parent" else config.selector)
+    for name in config.start_from:
+        plug_ins.design(name)
+    async with open_house(config, listen) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
         with ExitStack() as stack:
@@ -72,7 +76,7 @@ async def learn(
             protocol = house.protocol(phases.collect, phases.search, repeats=config.repeats)
             search = Search(
                 evaluator,
-                proposer,
+                plug_ins.given_first(config.start_from, proposer(house.means(archive, listen, answers))),
                 selector,
                 protocol,
                 collection,
@@ -197,7 +201,7 @@ async def _controls(
     control = replace(
         search,
         evaluator=evaluator,
-        proposer=plug_ins.proposer("best-of-n"),
+        proposer=plug_ins.proposer("best-of-n")(Means()),
         seed=derive_seed(search.seed, "control"),
     )
     await control.run()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,16 +13,20 @@ from typing import Any, cast
 
 from alma import baselines
 from alma.agents.contract import Agent
+from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
-from alma.archive import open_archive
+from alma.archive import SqlArchive, open_archive
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
 from alma.learning.evaluate import NOTHING
 from alma.learning.search import Listener
-from alma.models.contract import Gate, Provider, Recorded
+from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
-from alma.proposers.contract import Proposer
+from alma.models.inbox import Inbox
+from alma.proposers.contract import Means, Proposer
+from alma.proposers.given import GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
+from alma.proposers.llm import LlmProposer, messages_of
 from alma.records import (
     JSON,
     AlmaError,
@@ -37,7 +42,7 @@ from alma.records import (
 from alma.sandbox import cures
 from alma.sandbox.auto import AutoSandbox
 from alma.sandbox.container import ContainerSandbox
-from alma.sandbox.contract import NoServices, Sandbox, Services
+from alma.sandbox.contract import Sandbox
 from alma.sandbox.landlock import LandlockSandbox
 from alma.sandbox.namespaces import NamespacesSandbox
 from alma.sandbox.unsafe import UnsafeSandbox
@@ -51,10 +56,18 @@ DOMAINS: Mapping[str, str] = {
     "textworld": "alma.domains.textworld:Families",
     "textworld:fetch": "alma.domains.textworld:Fetch",
 }
-PROPOSERS: Mapping[str, Callable[[], Proposer]] = {
-    "grammar": GrammarProposer,
-    "best-of-n": lambda: GrammarProposer(blind=True),
+PROPOSERS: Mapping[str, Callable[[Means], Proposer]] = {
+    "grammar": lambda means: GrammarProposer(),
+    "best-of-n": lambda means: (
+        GrammarProposer(blind=True) if means.model is None else LlmProposer(means, "best-of-n")
+    ),
+    "llm": LlmProposer,
+    "llm-chain": lambda means: LlmProposer(means, "chain"),
+    "random-parent": lambda means: GrammarProposer() if means.model is None else LlmProposer(means),
+    "instructions": lambda means: LlmProposer(means, "instructions"),
 }
+BY_MODEL = ("llm", "llm-chain", "instructions")
+"""Proposers that can't do without a meta model."""
 SANDBOXES: Mapping[str, Callable[[], Sandbox]] = {
     "namespaces": NamespacesSandbox,
     "landlock": LandlockSandbox,
@@ -81,20 +94,34 @@ def domain_names() -> list[str]:
     return [*DOMAINS, *(point.name for point in entry_points(group="alma.domains"))]
 
 
-def agent(name: str) -> Agent:
-    """The executor of that name. Raises ConfigError for an unknown one."""
+def agent(name: str, domain: Domain, options: Mapping[str, JSON]) -> Agent:
+    """The executor of that name, for that domain. Raises ConfigError for an unknown one or bad options."""
+    if name == "llm":
+        return LlmAgent(domain.brief().executor, LlmOptions.of(options))
+    if options:
+        raise ConfigError(f"{name} has no option {', '.join(options)}; it has none")
     if name == "reader":
         return Reader()
     for point in entry_points(group="alma.agents"):
         if point.name == name:
             loaded: Agent = point.load()()
             return loaded
-    raise ConfigError(f"unknown agent {name!r}; known: reader")
+    raise ConfigError(f"unknown agent {name!r}; known: llm, reader")
 
 
-def provider(name: str) -> Provider:
-    """The language model `PLUG-IN:MODEL` or `PLUG-IN`. Raises ConfigError for an unknown one."""
+def provider(name: str, listen: Listener) -> Provider:
+    """The language model `inbox:DIR`, or `PLUG-IN:MODEL`. Raises ConfigError for an unknown one.
+
+    `listen` hears of requests that wait for a person.
+    """
     plug_in, _, model = name.partition(":")
+    if plug_in == "inbox":
+        if not model:
+            raise ConfigError("inbox needs a folder: write it as inbox:DIR")
+        return Inbox(
+            Path(model),
+            lambda count, file: listen("waiting", {"model": name, "requests": count, "file": str(file)}),
+        )
     for point in entry_points(group="alma.models"):
         if point.name == plug_in:
             loaded: Provider = point.load()(model)
@@ -110,14 +137,27 @@ def gateway(
     return Gateway(provider, role, ledger, budget, record, listen)
 
 
-def proposer(name: str) -> Proposer:
+def embedder(name: str) -> Embedder | None:
+    """The embedder of designs' texts. Raises ConfigError for an unknown one."""
+    if name in ("auto", "none"):
+        return None
+    raise ConfigError(f"unknown embedder {name!r}; known: auto, none")
+
+
+def proposer(name: str) -> Callable[[Means], Proposer]:
+    """What makes the proposer of that name. Raises ConfigError for an unknown one."""
     if name in PROPOSERS:
-        return PROPOSERS[name]()
+        return PROPOSERS[name]
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
-            loaded: Proposer = point.load()()
+            loaded: Callable[[Means], Proposer] = point.load()
             return loaded
     raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
+
+
+def given_first(names: Sequence[str], proposer: Proposer) -> Proposer:
+    """The proposer, after designs of these names. Raises ConfigError for one that isn't there."""
+    return GivenFirst([design(name) for name in names], proposer) if names else proposer
 
 
 def selector(name: str) -> Selector:
@@ -147,11 +187,6 @@ def sandbox(name: str) -> Sandbox:
 def system_features() -> dict[str, str]:
     """What this system offers a sandbox."""
     return cures.features()
-
-
-def services() -> Services:
-    """What designs may ask of the host. Offline runs have no models to offer."""
-    return NoServices()
 
 
 def design(name: str) -> Design:
@@ -192,7 +227,7 @@ def _from_run(run: Path, design_id: str) -> Design:
             raise ConfigError(f"{run} has no learned design yet; see: alma archive list {run}") from None
     for run_id in ("search", "control"):
         try:
-            with open_archive(run / "archive.db", run_id, create=False, read_only=True) as archive:
+            with _opened(run, run_id) as archive:
                 matches = [row for row in archive.designs() if row.id.startswith(design_id)]
         except ConfigError:
             if run_id == "search":
@@ -201,6 +236,27 @@ def _from_run(run: Path, design_id: str) -> Design:
         if matches:
             return matches[0].design
     raise ConfigError(f"no design {design_id} in {run}; see: alma archive list {run}")
+
+
+def conversation(name: str) -> list[tuple[str, str]]:
+    """Who said what when the design `RUN:ID` was written. Raises ConfigError when there is no such thing."""
+    run, _, _ = name.rpartition(":")
+    found = design(name)
+    if not Path(run).is_dir():
+        raise ConfigError(f"{name} is not of a run; give RUN:ID or RUN:best")
+    for part in ("search", "control"):
+        with (
+            suppress(ConfigError),
+            open_archive(Path(run) / "archive.db", part, create=False, read_only=True) as archive,
+        ):
+            told = [row.proposal for row in archive.proposals(found.id)]
+            if told and told[-1].transcripts:
+                return [(message.role, message.content) for message in messages_of(told[-1].transcripts)]
+    raise ConfigError(f"{name} was not written by a model: it has no prompts")
+
+
+def _opened(run: Path, part: str) -> SqlArchive:
+    return open_archive(run / "archive.db", part, create=False, read_only=True)
 
 
 def level(domain: Domain, split: str, task: str, level_seed: int) -> Level:
@@ -226,7 +282,7 @@ def episode(run: Path, name: str) -> EpisodeRecord:
         raise ConfigError(f"{run} holds no run (no archive.db in it)")
     for part in PARTS:
         try:
-            with open_archive(run / "archive.db", part, create=False, read_only=True) as archive:
+            with _opened(run, part) as archive:
                 ids = [one.id for one in archive.evaluations() if one.id.startswith(evaluation_id)]
                 found = archive.get_evaluation(ids[0], trajectories=True) if len(ids) == 1 else None
         except ConfigError:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from alma.archive import Happening, SqlArchive, history, open_archive
 from alma.learning.budget import RunBudget
 from alma.models.contract import Recorded
-from alma.records import ConfigError, Usage
+from alma.records import ConfigError, Settled
 
 T = TypeVar("T")
 
@@ -68,5 +68,5 @@ class Record:
 class _Nothing:
     """The model calls of a part that the run never reached."""
 
-    def recorded(self, key: str) -> tuple[str, Usage] | None:
+    def recorded(self, key: str) -> Settled | None:
         return None

@@ -50,7 +50,7 @@ def summarise_search(
         "agent": house.agent.name,
         "agent_version": house.agent.version,
         "simulated_executor": house.agent.simulated,
-        "models": {} if house.provider is None else {"executor": house.provider.name},
+        "models": {role: provider.name for role, provider in house.providers.items()},
         "proposer": config.proposer,
         "selector": config.selector,
         "sandbox": house.sandbox.name,

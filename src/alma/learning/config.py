@@ -17,12 +17,20 @@ class RunConfig:
     """Sizes are numbers of levels; `step_limit` is in steps, `recall_limit` in characters.
 
     `collections` counts the independent collections of the held-out tables; `controls` says how many
-    random designs the tables average (0 leaves the controls out).
+    random designs the tables average (0 leaves the controls out). `small_model` and `strong_model` answer
+    designs' own calls; without them the executor's does. `hint` is advice for the meta
+    agent, `start_from` names designs that the archive begins with.
     """
 
     domain: str
     agent: str = "reader"
     execution_model: str | None = None
+    meta_model: str | None = None
+    small_model: str | None = None
+    strong_model: str | None = None
+    embedder: str = "auto"
+    hint: str = ""
+    start_from: tuple[str, ...] = ()
     proposer: str = "grammar"
     selector: str = "rank"
     sandbox: str = "auto"
@@ -45,6 +53,7 @@ class RunConfig:
     step_limit: int | None = None
     recall_limit: int = 6000
     options: Mapping[str, JSON] = field(default_factory=dict)
+    agent_options: Mapping[str, JSON] = field(default_factory=dict)
     budget_episodes: int | None = None
     budget_calls: int | None = None
     budget_tokens: int | None = None
@@ -74,10 +83,15 @@ class RunConfig:
                 raise ConfigError(
                     f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}"
                 )
+        if len(self.start_from) > self.children:
+            raise ConfigError(
+                f"--start-from names {len(self.start_from)} designs and --children is {self.children}: "
+                f"give --children {len(self.start_from)} or more"
+            )
         for name in ("step_limit", *(f"budget_{unit}" for unit in BUDGETS)):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"--{name.replace('_', '-')} must be above 0, not {value}")
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "start_from": list(self.start_from)}

@@ -18,6 +18,7 @@ from alma.domains.pool import EnvironmentPool
 from alma.learning.collect import Collection
 from alma.learning.live import LiveMemory
 from alma.learning.rollout import play
+from alma.learning.services import DesignModels
 from alma.learning.together import together
 from alma.memory import Episode, Recall, Situation
 from alma.models.contract import Gate, Model
@@ -52,7 +53,7 @@ class Evaluator:
     pool: EnvironmentPool
     agent: Agent
     sandbox: Sandbox
-    services: Services
+    services: DesignModels
     archive: Archive
     budget: Budget
     limits: Limits
@@ -82,6 +83,8 @@ class Evaluator:
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
         if self.model is not None:
             agent += f" model {self.model.name}"
+        if self.services.name and design is not NOTHING:
+            agent += f" designs {self.services.name}"
         domain = self.pool.domain
         keys = [domain.content_key(level) for level in levels]
         identity = evaluation_id(design.id, stage, protocol, agent, [domain.version, *keys], collection.key)
@@ -94,7 +97,9 @@ class Evaluator:
         self.budget.charge("episodes", cost)
         started = time.monotonic()
         try:
-            episodes, note = await _Deployment.of(self, identity, protocol).play(design, collection, levels)
+            async with self.services.at(design.id, cost + len(collection.episodes)) as services:
+                deployment = _Deployment.of(self, identity, protocol, services)
+                episodes, note = await deployment.play(design, collection, levels)
             if self.sandbox.name == UNSAFE:
                 note = "; ".join(filter(None, (note, "unsafe sandbox: the design was not walled in")))
         except DesignError:
@@ -110,10 +115,10 @@ class Evaluator:
             episodes,
             time.monotonic() - started,
             note,
-            sum((episode.usage for episode in episodes), Usage()),
+            sum((episode.usage for episode in episodes), services.usage),
         )
         self.archive.add_evaluation(evaluation, score=self.score(evaluation))
-        light = [replace(episode, trajectory=None, recall="") for episode in episodes]
+        light = [replace(episode, trajectory=None, recall="", step_recalls=()) for episode in episodes]
         return replace(evaluation, episodes=light)
 
 
@@ -124,12 +129,13 @@ class _Deployment:
     evaluator: Evaluator
     identity: str
     protocol: Protocol
+    services: Services
     setting: str
     """The protocol's hash: what tells an episode's token from those of other protocols."""
 
     @classmethod
-    def of(cls, evaluator: Evaluator, identity: str, protocol: Protocol) -> _Deployment:
-        return cls(evaluator, identity, protocol, content_hash(protocol.as_json()))
+    def of(cls, evaluator: Evaluator, identity: str, protocol: Protocol, services: Services) -> _Deployment:
+        return cls(evaluator, identity, protocol, services, content_hash(protocol.as_json()))
 
     async def play(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -185,7 +191,7 @@ class _Deployment:
         return LiveMemory(
             self.evaluator.sandbox,
             design,
-            self.evaluator.services,
+            self.services,
             self.evaluator.limits,
             episodes=collection.episodes,
             frozen=frozen,
@@ -207,7 +213,7 @@ class _Deployment:
         situation = Situation(first.goal, first.text, first.admissible, domain, token)
         seed = derive_seed(self.evaluator.seed, "retrieve", level.key, repeat)
         recall = Recall(None)
-        stepped: list[Recall | None] = []
+        stepped: list[tuple[Recall | None, str | None]] = []
         try:
             if memory is not None:
                 recall = await memory.retrieve(situation, seed=seed)
@@ -227,8 +233,9 @@ class _Deployment:
             except DesignError as error:
                 record = replace(record, fault="design", message=str(error))
                 fresh = None
-            stepped.append(fresh)
-            return None if fresh is None else render(fresh.show, self.protocol.recall_limit)[0]
+            shown = None if fresh is None else render(fresh.show, self.protocol.recall_limit)[0]
+            stepped.append((fresh, shown))
+            return shown
 
         try:
             trajectory = await play(
@@ -257,11 +264,17 @@ class _Deployment:
             steps=len(trajectory.steps),
             recall=text,
             recall_cut=cut,
+            step_recalls=tuple(shown for _, shown in stepped),
             trajectory=trajectory,
             usage=_used(model),
         )
         episode = Episode(
-            situation, trajectory.steps, outcome.reward, outcome.success, recall, tuple(stepped)
+            situation,
+            trajectory.steps,
+            outcome.reward,
+            outcome.success,
+            recall,
+            tuple(fresh for fresh, _ in stepped),
         )
         return record, episode
 

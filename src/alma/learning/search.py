@@ -128,7 +128,8 @@ class Search:
                     raise end
             tries = [one for one in entered if one.failure is not None]
             for one in tries:
-                self._fail(step, one, final=attempt == REPAIRS)
+                self._fail(step, one, final=attempt == REPAIRS or one.proposal.failure is not None)
+            tries = [one for one in tries if one.proposal.failure is None]
             if attempt < REPAIRS:
                 tries = await together(self._repair(one) for one in tries)
 
@@ -276,7 +277,10 @@ class _Try:
 
 
 def _designed(proposal: Proposal) -> tuple[Design, Failure | None]:
-    """The proposal as a design; one that is no Python is known by its text."""
+    """The proposal as a design; one that is no Python is known by its text, one without code by its talk."""
+    if proposal.failure is not None:
+        identity = content_hash([proposal.source, *proposal.transcripts], 12)
+        return Design(identity, proposal.source, proposal.name), proposal.failure
     try:
         return Design.from_source(proposal.source, proposal.name), None
     except DesignError as error:

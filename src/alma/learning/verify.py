@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from alma.learning.collect import Collection
 from alma.learning.evaluate import Evaluator
+from alma.learning.leaks import find_leak
 from alma.records import Design, DesignError, Failure, Level, Protocol
 
 MOST_BYTES = 60_000
@@ -61,6 +62,9 @@ async def verify(
     problems = check_source(design.source)
     if problems:
         return Failure("static check", problems[0])
+    leak = find_leak(design.source, evaluator.pool.domain)
+    if leak:
+        return Failure("leak check", leak)
     few = replace(
         collection, key=f"{collection.key}[:{FEW_EPISODES}]", episodes=collection.episodes[:FEW_EPISODES]
     )

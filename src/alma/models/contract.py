@@ -5,11 +5,11 @@ A provider speaks to one server. It knows nothing of budgets, ledgers or replay:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from alma.records import Usage
+from alma.records import JSON, Finish, Settled, Usage
 
 PAID = ("calls", "tokens", "usd")
 """The units of a budget that model calls are charged to."""
@@ -23,20 +23,30 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `max_tokens` caps the answer, reasoning included."""
+    """One call. `max_tokens` caps the answer, reasoning included.
+
+    `schema` asks for JSON of that shape, `choices` for one of these texts; a provider that can't hold a
+    model to them ignores them, so whoever asks must read the answer with care.
+    """
 
     messages: tuple[Message, ...]
     max_tokens: int = 1024
     temperature: float | None = None
+    schema: Mapping[str, JSON] | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer, what it truly cost, and why it ended."""
+    """The answer, what it truly cost, and why it ended.
+
+    `refusal`: the model or its server would not answer; `overflow`: the prompt did not fit its context.
+    Both are answers, not failures: asking again would bring the same.
+    """
 
     text: str
     usage: Usage
-    finish: Literal["stop", "length", "refusal"] = "stop"
+    finish: Finish = "stop"
 
 
 class Provider(Protocol):
@@ -54,10 +64,21 @@ class Provider(Protocol):
         ...
 
 
+class Embedder(Protocol):
+    """Texts to unit vectors of one length."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], Usage]:
+        """Vectors in the order of the texts, and their cost. Raises ProviderError."""
+        ...
+
+
 class Recorded(Protocol):
     """Answers of an earlier run (a ledger that is only read)."""
 
-    def recorded(self, key: str) -> tuple[str, Usage] | None: ...
+    def recorded(self, key: str) -> Settled | None: ...
 
 
 class Gate(Protocol):
@@ -80,8 +101,8 @@ class Model(Protocol):
         """What the calls made through this object have cost."""
         ...
 
-    async def complete(self, messages: Sequence[Message], *, key: str, max_tokens: int = 1024) -> str:
-        """The answer. `key` names this call among those of its episode; a known call isn't made again.
+    async def ask(self, request: Request, *, key: str) -> Reply:
+        """The answer. `key` names this call among those of its place; a known call isn't made again.
 
         Raises ProviderError, and BudgetExceeded before a call that the budget can't hold.
         """

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from alma.models.contract import PAID, Message, Model, Provider, Recorded, Request
-from alma.records import Budget, BudgetExceeded, Ledger, ProviderError, Usage, content_hash
+from alma.models.contract import PAID, Model, Provider, Recorded, Reply, Request
+from alma.records import Budget, BudgetExceeded, Ledger, ProviderError, Settled, Usage, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Gateway:
         """The model as one episode or proposal uses it; `place` names it among all others."""
         return ModelAt(self, place)
 
-    async def call(self, place: Sequence[str], key: str, request: Request) -> tuple[str, Usage]:
-        """Answer and cost. Raises ProviderError, and BudgetExceeded before a call the budget can't hold."""
+    async def call(self, place: Sequence[str], key: str, request: Request) -> Reply:
+        """The answer. Raises ProviderError, and BudgetExceeded before a call that the budget can't hold."""
         name = content_hash([self.role, self.name, list(place), key, asdict(request)])
         known = self.ledger.recorded(name)
         if known is not None:
-            return known
+            return _reply(known)
         if self.record is not None:
             return self._from_record(self.record, name)
         most = self.provider.worst_case(request)
@@ -51,18 +51,18 @@ class Gateway:
             self._charge(most, -1)
             raise
         # A call that is cut off here stays reserved: nobody knows what it cost, so it counts in full.
-        self.ledger.settle(number, reply.usage, reply.text)
+        self.ledger.settle(number, reply.usage, reply.text, reply.finish)
         self._charge(most, -1)
         self._book(reply.usage)
-        return reply.text, reply.usage
+        return reply
 
-    def _from_record(self, record: Recorded, name: str) -> tuple[str, Usage]:
+    def _from_record(self, record: Recorded, name: str) -> Reply:
         known = record.recorded(name)
         if known is None:
             raise BudgetExceeded("the record holds no such model call")
-        text, usage = known
-        self.ledger.settle(self.ledger.reserve(name, self.role, self.name, usage.usd), usage, text)
-        return known
+        number = self.ledger.reserve(name, self.role, self.name, known.usage.usd)
+        self.ledger.settle(number, known.usage, known.text, known.finish)
+        return _reply(known)
 
     def _charge(self, usage: Usage, sign: int) -> None:
         """Book or give back a call's worst case; all units or none."""
@@ -96,7 +96,11 @@ class ModelAt:
     def name(self) -> str:
         return self.gateway.name
 
-    async def complete(self, messages: Sequence[Message], *, key: str, max_tokens: int = 1024) -> str:
-        text, usage = await self.gateway.call(self.place, key, Request(tuple(messages), max_tokens))
-        self.usage = self.usage + usage
-        return text
+    async def ask(self, request: Request, *, key: str) -> Reply:
+        reply = await self.gateway.call(self.place, key, request)
+        self.usage = self.usage + reply.usage
+        return reply
+
+
+def _reply(known: Settled) -> Reply:
+    return Reply(known.text, known.usage, known.finish)

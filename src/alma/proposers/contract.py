@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alma.archive.contract import ArchiveView, DesignRow
+from alma.models.contract import Gate
 from alma.records import Failure, Proposal
 
 
@@ -24,6 +25,19 @@ class Inspiration:
     step: int
     index: int
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a proposer is given for a whole run: a model where there is one, and what its author must know.
+
+    `agent` says how the executor uses a recall, `facts` are limits (a line each), `hint` is a user's advice.
+    """
+
+    model: Gate | None = None
+    agent: str = ""
+    facts: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class Proposer(Protocol):

@@ -26,7 +26,7 @@ from alma.records.evaluation import (
     evaluation_id,
 )
 from alma.records.identity import canonical_json, content_hash
-from alma.records.ledger import Budget, Ledger
+from alma.records.ledger import Budget, Finish, Ledger, Settled
 from alma.records.play import JSON, Observation, Outcome, Step, Trajectory
 from alma.records.proposal import Failure, Proposal
 from alma.records.task import SPLITS, Level, Split, Task
@@ -46,6 +46,7 @@ __all__ = [
     "Evaluation",
     "Failure",
     "Fault",
+    "Finish",
     "Ledger",
     "Level",
     "Mode",
@@ -56,6 +57,7 @@ __all__ = [
     "Protocol",
     "ProviderError",
     "SandboxError",
+    "Settled",
     "Split",
     "Stage",
     "Step",

@@ -66,6 +66,8 @@ class EpisodeRecord:
     message: str = ""
     recall: str = ""
     recall_cut: bool = False
+    step_recalls: tuple[str | None, ...] = ()
+    """What was recalled before each action, where the design does that; None: the earlier text stood."""
     trajectory: Trajectory | None = None
     usage: Usage = field(default_factory=Usage)
 

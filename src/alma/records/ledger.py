@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from alma.records.usage import Usage
+
+Finish = Literal["stop", "length", "refusal", "overflow"]
+"""Why a model's answer ended; `overflow`: the prompt did not fit its context, so there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A paid call as the ledger keeps it: the answer, its true cost, and why it ended."""
+
+    text: str
+    usage: Usage
+    finish: Finish = "stop"
 
 
 class Budget(Protocol):
@@ -31,12 +44,12 @@ class Ledger(Protocol):
 
     def reserve(self, key: str, role: str, model: str, worst_case_usd: float) -> int: ...
 
-    def settle(self, call_id: int, usage: Usage, answer: str) -> None: ...
+    def settle(self, call_id: int, usage: Usage, answer: str, finish: Finish = "stop") -> None: ...
 
     def release(self, call_id: int) -> None:
         """The call cost nothing: never sent, or refused."""
         ...
 
-    def recorded(self, key: str) -> tuple[str, Usage] | None:
-        """Answer and cost of a settled call under `key`, for resume and replay."""
+    def recorded(self, key: str) -> Settled | None:
+        """The settled call under `key`, for resume and replay."""
         ...

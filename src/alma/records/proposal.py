@@ -9,8 +9,21 @@ from alma.records.play import JSON
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a proposal failed verification: the call, a one-line message, a short trace."""
+
+    call: str
+    message: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a proposer returns. `genome` is its own machine-readable notes, kept with the design."""
+    """What a proposer returns. `genome` is its own machine-readable notes, kept with the design.
+
+    `failure` says that there is no design in it, after all tries: it is kept, with its transcripts, as a
+    failed candidate.
+    """
 
     source: str
     plan: str = ""
@@ -19,12 +32,4 @@ class Proposal:
     parents: tuple[str, ...] = ()
     genome: Mapping[str, JSON] = field(default_factory=dict)
     transcripts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a proposal failed verification: the call, a one-line message, a short trace."""
-
-    call: str
-    message: str
-    trace: str = ""
+    failure: Failure | None = None

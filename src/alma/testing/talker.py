@@ -57,9 +57,8 @@ class Talker:
             # What ends the game comes last in the toy's list, and is worth trying first.
             left = [action for action in reversed(game.admissible or ()) if action not in done] or ["wait"]
             prompt = f"{game.first.goal}\n{recalled.text}\nactions: {'; '.join(left)}"
-            await game.act(
-                await model.complete([Message("user", prompt)], key=str(len(game.steps)), max_tokens=8)
-            )
+            request = Request((Message("user", prompt),), max_tokens=8)
+            await game.act((await model.ask(request, key=str(len(game.steps)))).text)
 
 
 def _tokens(messages: tuple[Message, ...]) -> int:

@@ -1,0 +1,171 @@
+"""What a design may ask of the host: completions by role and embeddings, within the limits of an evaluation.
+
+A design's identical requests get one answer: in all evaluations of the design, so that a memory which
+learned from the same episodes is the same memory again and is paid for once. A server's failure is never
+held against the design: it ends the evaluation, which leaves no score. Not for the sandbox's own limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from alma.models.contract import Embedder, Gate, Message, Model, Request
+from alma.records import JSON, BudgetExceeded, DesignError, ProviderError, Usage, content_hash
+
+MOST_PROMPT = 200_000
+"""Characters of one request."""
+MOST_TOKENS = 4096
+"""Tokens of one answer."""
+TOKENS = 1024
+"""Tokens of an answer where the design doesn't say."""
+KEPT_TEXTS = 50_000
+"""Texts whose vectors are kept for the whole run."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignModels:
+    """The models that a run offers to designs. `calls_an_episode` limits an evaluation's calls on average."""
+
+    roles: Mapping[str, Gate] = field(default_factory=dict)
+    embedder: Embedder | None = None
+    calls_an_episode: int = 4
+    vectors: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What may change a design's answers; part of every evaluation's identity where there is any."""
+        models = [f"{role}={gate.name}" for role, gate in sorted(self.roles.items())]
+        return " ".join(models + ([f"embedder={self.embedder.name}"] if self.embedder else []))
+
+    @asynccontextmanager
+    async def at(self, design_id: str, episodes: int) -> AsyncIterator[DesignServices]:
+        """The services of one evaluation with that many episodes, collected ones too.
+
+        Raises the ProviderError or BudgetExceeded that a call of the design met, once the evaluation is over.
+        """
+        models = {role: gate.at(design_id) for role, gate in self.roles.items()}
+        services = DesignServices(self, models, self.calls_an_episode * episodes)
+        try:
+            yield services
+        except DesignError:
+            services.check()
+            raise
+        finally:
+            await services.close()
+        services.check()
+
+
+class DesignServices:
+    """One evaluation's calls (`alma.sandbox.contract.Services`)."""
+
+    def __init__(self, models: DesignModels, roles: Mapping[str, Model], most_calls: int) -> None:
+        self._models, self._roles, self._most = models, roles, most_calls
+        self._answers: dict[str, asyncio.Task[JSON]] = {}
+        self._fault: ProviderError | BudgetExceeded | None = None
+        self._embedding = Usage()
+
+    @property
+    def usage(self) -> Usage:
+        return sum((model.usage for model in self._roles.values()), self._embedding)
+
+    def check(self) -> None:
+        """Raise what ended a call through no fault of the design."""
+        if self._fault is not None:
+            raise self._fault
+
+    async def close(self) -> None:
+        for task in self._answers.values():
+            task.cancel()
+        await asyncio.gather(*self._answers.values(), return_exceptions=True)
+
+    async def llm(self, arguments: dict[str, JSON]) -> JSON:
+        """Raises DesignError for a request that the design got wrong, and for one over its limits."""
+        role, request = _request(arguments, self._roles)
+        key = content_hash([role, asdict(request)])
+        if key not in self._answers:
+            if len(self._answers) >= self._most:
+                raise DesignError(f"the design's {self._most} model calls of this evaluation are used up")
+            self._answers[key] = asyncio.create_task(self._ask(self._roles[role], request, key))
+        return await asyncio.shield(self._answers[key])
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        embedder, known = self._models.embedder, self._models.vectors
+        if embedder is None:
+            raise DesignError("this run has no embedder (kit.embed)")
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            try:
+                vectors, usage = await embedder.embed(missing)
+            except (ProviderError, BudgetExceeded) as error:
+                self._fault = error
+                raise
+            self._embedding += usage
+            if len(known) + len(missing) > KEPT_TEXTS:
+                known.clear()
+            known.update(zip(missing, vectors, strict=True))
+        return [known[text] for text in texts]
+
+    def log(self, text: str) -> None:
+        pass
+
+    async def _ask(self, model: Model, request: Request, key: str) -> JSON:
+        try:
+            reply = await model.ask(request, key=key)
+        except (ProviderError, BudgetExceeded) as error:
+            self._fault = error
+            raise
+        if reply.finish in ("refusal", "overflow"):
+            raise DesignError(
+                "the model refused to answer" if reply.finish == "refusal" else "the prompt is too long"
+            )
+        if request.schema is None:
+            return reply.text
+        return _json(reply.text)
+
+
+def _request(arguments: Mapping[str, JSON], roles: Mapping[str, Any]) -> tuple[str, Request]:
+    """The request that a design asks for. Raises DesignError with what is wrong with it."""
+    if not roles:
+        raise DesignError("this run has no model for a design's own calls (kit.llm)")
+    role, schema = arguments.get("role"), arguments.get("schema")
+    if not isinstance(role, str) or role not in roles:
+        raise DesignError(f"kit.llm: role must be {' or '.join(map(repr, roles))}, not {role!r}")
+    messages = arguments.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise DesignError("kit.llm: messages must be a text or a list of messages")
+    asked: list[Message] = []
+    for message in messages:
+        who = message.get("role") if isinstance(message, dict) else None
+        text = message.get("content") if isinstance(message, dict) else None
+        if who not in ("system", "user", "assistant") or not isinstance(text, str):
+            raise DesignError(
+                "kit.llm: a message is {'role': 'system' | 'user' | 'assistant', 'content': text}"
+            )
+        asked.append(Message(who, text))
+    if sum(len(message.content) for message in asked) > MOST_PROMPT:
+        raise DesignError(f"kit.llm: the messages have over {MOST_PROMPT} characters")
+    temperature, tokens = arguments.get("temperature"), arguments.get("max_tokens")
+    if temperature is not None and not (isinstance(temperature, (int, float)) and 0 <= temperature <= 2):
+        raise DesignError(f"kit.llm: temperature must be from 0 to 2, not {temperature!r}")
+    if tokens is not None and not (isinstance(tokens, int) and 1 <= tokens <= MOST_TOKENS):
+        raise DesignError(f"kit.llm: max_tokens must be from 1 to {MOST_TOKENS}, not {tokens!r}")
+    if schema is not None and not isinstance(schema, dict):
+        raise DesignError("kit.llm: schema must be a JSON schema, as a dictionary")
+    return role, Request(tuple(asked), tokens or TOKENS, temperature, schema)
+
+
+def _json(text: str) -> JSON:
+    """The JSON in an answer, in a fence or between other words. Raises DesignError when there is none."""
+    start = min((place for place in map(text.find, "{[") if place >= 0), default=-1)
+    if start >= 0:
+        try:
+            value: JSON = json.JSONDecoder().raw_decode(text, start)[0]
+            return value
+        except ValueError:
+            pass
+    raise DesignError("kit.llm: the model's answer holds no JSON")
