@@ -3,6 +3,7 @@
 #   PYTHON=python3.12 make setup    another interpreter (3.11 or newer)
 #   make demo SEED=3                another seed
 #   make bench BENCH=stats          one benchmark
+#   make soak MINUTES=60            an hour of faults
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,9 +13,10 @@ SHELL := bash
 
 PYTHON ?= python3
 SEED ?= 0
+MINUTES ?= 10
 export NO_MKDOCS_2_WARNING := 1
 
-BENCH ?= $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard benchmarks/*/__main__.py benchmarks/*/run.py)))))
+BENCH ?= $(filter-out soak,$(notdir $(patsubst %/,%,$(sort $(dir $(wildcard benchmarks/*/__main__.py benchmarks/*/run.py))))))
 ORACLE ?=
 
 VENV := .venv
@@ -23,7 +25,7 @@ BIN := $(VENV)/bin
 INSTALL = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 
-.PHONY: help setup demo demo-textworld test test-system check style types imports tree site docs bench oracle lock clean
+.PHONY: help setup demo demo-textworld test test-system soak check style types imports tree site docs bench oracle lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -42,6 +44,9 @@ test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock e
 
 test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.textworld $(VENV)/.minihack ## Run the other tests, with the engines; a skipped test fails
 	$(BIN)/python -m pytest -m system --no-skips
+
+soak: $(VENV)/.core ## Run searches with random faults and say what was lost or repeated (MINUTES=10)
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 check: style types imports tree site ## Check style, types, imports, docs and what is committed (-k: all of it)
 

@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "domains": ("-m", "benchmarks.domains"),
     "domains_memory": ("-m", "benchmarks.domains", "memory"),
     "kills": ("-m", "benchmarks.kills"),
+    "kills_paid": ("-m", "benchmarks.kills", "--paid", "--kills", "200"),
+    "soak": ("-m", "benchmarks.soak", "--minutes", "12"),
     "rollout": ("-m", "benchmarks.rollout"),
     "sandbox": ("-m", "benchmarks.sandbox"),
     "sandbox_attacks": ("-m", "benchmarks.sandbox.attacks"),

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -174,3 +175,31 @@ def test_an_archive_that_is_up_to_date_opens_without_alembic(path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert "alembic" not in done.stdout.split()
+
+
+def test_what_the_first_schema_held_is_still_there_after_all_migrations(path, monkeypatch):
+    """Rows as the first schema wrote them: a run, a design, a settled call and one that was in flight."""
+    with monkeypatch.context() as past:
+        past.setattr(database, "_check_schema", lambda *_, **__: None)
+        old = open_database(path)
+    upgrade(old, "0001")
+    old.close()
+    usage = "calls, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, usd"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO runs (id, seed, config, status, started, summary) "
+            "VALUES ('run', '1', '{}', 'running', 1.0, '{}')"
+        )
+        call = "INSERT INTO calls (run_id, number, key, role, model, state, worst_case_usd, reserved, answer, "
+        call += f"{usage}) VALUES ('run', ?, ?, 'executor', 'm', ?, 0.5, 1.0, ?, 1, 2, 3, 0, 0, 0.25)"
+        connection.execute(call, (1, "a", "settled", zlib.compress(b"an answer")))
+        connection.execute(call, (2, "b", "reserved", None))
+    with open_archive(path, "run") as archive:
+        known = archive.ledger().recorded("a")
+        assert (known.text, known.usage.tokens, known.usage.usd, known.finish) == ("an answer", 5, 0.25, "stop")
+        assert archive.ledger().book_lost() == 1
+        assert archive.ledger().lost().usd == 0.5
+        assert archive.database.problems() == []
+        with archive.database.read() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []

@@ -83,7 +83,7 @@ BAD = {
     f"learn {' '.join(SMALL)} --run a-file/deeper": "is a file",
     f"learn {' '.join(SMALL)} --run other --fresh": "holds no run, so it is left alone",
     "learn --domain toy --budget-usd 0": "--budget-usd must be above 0",
-    "learn --domain toy --execution-model gpt": "unknown model 'gpt'; plug-ins: toy",
+    "learn --domain toy --execution-model gpt": "no price is known for gpt: give --set price.gpt=",
     "study --domain toy --seeds 3-1": "--seeds must be like 0-4 or 0,3,7",
     "study --domain toy --seeds ten": "--seeds must be like 0-4 or 0,3,7",
     "study --domain toy --seeds 1,1-2": "names a seed twice",

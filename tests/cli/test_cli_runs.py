@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from benchmarks.kills.runs import killed_run, processes, whole_run
+from benchmarks.kills.runs import Runs
 
 from alma.cli.main import run
+from alma.testing.faults import processes
 
 ALMA = [sys.executable, "-m", "alma.cli.main"]
 SMALL = shlex.split(
@@ -29,10 +30,11 @@ def here(tmp_path, monkeypatch):
 
 
 def test_killed_runs_go_on_to_the_same_archive_and_play_nothing_twice(tmp_path):
-    whole = whole_run(tmp_path / "whole", SMALL)
+    runs = Runs(tmp_path, SMALL)
+    whole = runs.whole(tmp_path / "whole")
     rng = random.Random(4)
     for number in range(2):
-        one = killed_run(tmp_path / f"killed-{number}", SMALL, rng.uniform(0.3, 0.9) * whole.seconds)
+        one = runs.killed(tmp_path / f"killed-{number}", rng.uniform(0.3, 0.9) * whole.seconds)
         assert one.same_as(whole), (one.stage, one.moment, one.held, one.played, whole.played, one.left)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,24 +9,12 @@ from pathlib import Path
 import pytest
 
 from alma.experiments.record import Record
+from alma.testing.faults import in_namespace
 
 pytestmark = pytest.mark.system
 
 ALMA = f"{sys.executable} -m alma.cli.main"
 LEARN = f"{ALMA} learn --preset smoke --steps 3 --children 3 --workers 1"
-
-
-def in_namespace(script: str, folder: Path) -> list[str]:
-    """Run a script where its mounts are its own; returns the lines that it printed."""
-    unshare = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    done = subprocess.run(
-        [*unshare, "bash", "-c", f"set -u\nexec 2>&1\ncd {folder}\n{script}"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert "Traceback" not in done.stdout, done.stdout[-3000:]
-    return done.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +37,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, whole: Path, size: int) -> No
         cp -r disk/run run
     """
     lines = in_namespace(script, tmp_path)
+    assert not [line for line in lines if "Traceback" in line], lines
     refused = next(line for line in lines if line.startswith("alma: "))
     assert "full" in refused or "No space left" in refused
     assert "alma resume" in refused
@@ -74,6 +62,7 @@ def test_a_read_only_folder_can_be_read_and_is_refused_in_one_line(tmp_path: Pat
         done
     """
     lines = in_namespace(script, tmp_path)
+    assert not [line for line in lines if "Traceback" in line], lines
     assert lines.count("refused with 1") == 5
     assert lines.count("read with 0") == 4
     told = [line for line in lines if line.startswith("alma: ")]

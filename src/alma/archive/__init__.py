@@ -16,6 +16,7 @@ from alma.archive.contract import (
     RunStatus,
     Status,
 )
+from alma.archive.database import SCHEMA, examine
 from alma.archive.frames import design_frame, episode_frame
 from alma.archive.happenings import Happening, history
 from alma.archive.ledger import SqlLedger
@@ -24,6 +25,7 @@ from alma.archive.sql import SqlArchive, open_archive
 
 __all__ = [
     "NO_MEMORY",
+    "SCHEMA",
     "Archive",
     "ArchiveError",
     "ArchiveView",
@@ -39,6 +41,7 @@ __all__ = [
     "Status",
     "design_frame",
     "episode_frame",
+    "examine",
     "history",
     "open_archive",
 ]

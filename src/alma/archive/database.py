@@ -90,6 +90,24 @@ def open_database(where: str | Path, *, create: bool = True, read_only: bool = F
     return database
 
 
+def examine(path: Path) -> tuple[str, list[str]]:
+    """The schema's version and what is wrong with the file, which is only read, whatever its version.
+
+    Raises ConfigError when it is missing or no archive, ArchiveError when it can't be read.
+    """
+    if not path.exists():
+        raise ConfigError(f"no archive at {path}")
+    database = Database(_file_engine(path, read_only=True), str(path))
+    try:
+        with database.read() as connection:
+            found = _schema_of(connection)
+        if not found:
+            raise ConfigError(f"{path} is {'empty' if found == '' else 'a database of something else'}")
+        return found, database.problems()
+    finally:
+        database.close()
+
+
 def _sqlite_path(where: str | Path) -> Path | None:
     if isinstance(where, Path) or "://" not in where:
         return Path(where)

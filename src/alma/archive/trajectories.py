@@ -63,8 +63,14 @@ def pack(items: Iterable[Item]) -> bytes:
 
 
 def pack_digest(body: bytes) -> str:
-    """A hash of what a pack holds; equal packs of equal trajectories, whatever zlib made of them."""
-    return hashlib.sha256(body[: _HEAD.size] + zlib.decompress(body[_HEAD.size :])).hexdigest()
+    """A hash of what a pack holds; equal packs of equal trajectories, whatever zlib made of them.
+
+    Raises ValueError for a damaged one.
+    """
+    try:
+        return hashlib.sha256(body[: _HEAD.size] + zlib.decompress(body[_HEAD.size :])).hexdigest()
+    except zlib.error as error:
+        raise ValueError(f"damaged trajectories: {error}") from error
 
 
 def unpack(blob: bytes) -> list[Item]:

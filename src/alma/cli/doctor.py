@@ -1,4 +1,4 @@
-"""`alma doctor`: does this machine have what a run needs?"""
+"""`alma doctor`: does this machine have what a run needs, or is this run's folder sound?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -15,6 +18,7 @@ from alma import __version__
 from alma.cli import options
 from alma.cli.tables import console
 from alma.experiments import plug_ins
+from alma.experiments.health import Finding, examine_run
 from alma.records import ConfigError
 from alma.sandbox.contract import SandboxReport
 
@@ -23,12 +27,27 @@ def add(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def doctor(as_json: options.AsJson = False) -> None:
-    """Check this installation and say what is missing.
+def doctor(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's or study's folder: check that one, not the machine.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check this installation and say what is missing; or check a run, exit code 1 when it is damaged.
 
-    Example: alma doctor
+    Example: alma doctor runs/demo
     """
-    rows = [
+    rows = _machine() if run is None else examine_run(run)
+    if as_json:
+        typer.echo(json.dumps([{"what": w, "ok": ok, "detail": d} for w, ok, d in rows], indent=2))
+    else:
+        _show(rows)
+    if run is not None and not all(ok for _, ok, _ in rows):
+        raise typer.Exit(1)
+
+
+def _machine() -> list[Finding]:
+    rows: list[Finding] = [
         ("alma", True, __version__),
         ("python", sys.version_info >= (3, 11), platform.python_version()),
         ("cores", True, str(len(os.sched_getaffinity(0)))),
@@ -44,9 +63,10 @@ def doctor(as_json: options.AsJson = False) -> None:
             rows.append((f"domain {name}", True, f"{tasks} training tasks"))
         except ConfigError as error:
             rows.append((f"domain {name}", False, str(error)))
-    if as_json:
-        typer.echo(json.dumps([{"what": w, "ok": ok, "detail": d} for w, ok, d in rows], indent=2))
-        return
+    return rows
+
+
+def _show(rows: Sequence[Finding]) -> None:
     for what, ok, detail in rows:
         console().print(
             f"{'[green]ok[/green]  ' if ok else '[yellow]–[/yellow]   '}{escape(what):40} {escape(detail)}"

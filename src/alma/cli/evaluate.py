@@ -36,6 +36,8 @@ SETTINGS = {
         "execution_model",
         "small_model",
         "strong_model",
+        "base_url",
+        "model_concurrency",
         "embedder",
         "mode",
         "collect_size",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from alma.experiments.lock import owner
 from alma.experiments.study import FILE
 from alma.experiments.study import study as study_job
 from alma.learning.config import RunConfig
-from alma.records import ConfigError
+from alma.records import ConfigError, RunPaused
 from alma.report import write_report
 
 
@@ -84,7 +85,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def run_search(config: RunConfig, run: Path, as_json: bool) -> None:
     """Run or go on with a search, with its progress, and print what it found."""
-    with Events() if as_json else Progress() as progress:
+    with resumable(run), Events() if as_json else Progress() as progress:
         summary = run_async(learn_job(config, run, progress.listen))
         page = write_report(run)
         if isinstance(progress, Events):
@@ -94,9 +95,18 @@ def run_search(config: RunConfig, run: Path, as_json: bool) -> None:
     console().print(f"as a page: {page}")
 
 
+@contextmanager
+def resumable(run: Path) -> Iterator[None]:
+    """Whatever pauses the run says how it goes on."""
+    try:
+        yield
+    except RunPaused as paused:
+        raise RunPaused(f"paused: {paused}; to try them again: alma resume {run}") from None
+
+
 def run_study(config: RunConfig, seeds: Sequence[int], run: Path, as_json: bool) -> None:
     """Run or go on with a study, with its progress, and print what it found."""
-    with Events() if as_json else Progress() as progress:
+    with resumable(run), Events() if as_json else Progress() as progress:
         summary = run_async(study_job(config, seeds, run, progress.listen))
         for seed in seeds:
             write_report(run / f"seed-{seed}")

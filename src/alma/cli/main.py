@@ -1,6 +1,6 @@
 """The `alma` command: puts the groups together and turns errors into one line and an exit code.
 
-Exit codes: 0 done or budget reached, 1 the run failed, 2 usage or bad input, 130 interrupted.
+Exit codes: 0 done or budget reached, 1 the run failed, 2 usage or bad input, 3 paused, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from alma import __version__
 from alma.cli import archive, designs, doctor, domains, evaluate, init, learn, runs
 from alma.cli.loop import GOES_ON, INTERRUPTED
-from alma.records import AlmaError, BudgetExceeded, ConfigError
+from alma.records import AlmaError, BudgetExceeded, ConfigError, RunPaused
 
 app = typer.Typer(
     name="alma",
@@ -72,6 +72,8 @@ def run(arguments: list[str]) -> int:
     except BudgetExceeded as error:
         typer.echo(f"budget reached: {error}")
         return 0
+    except RunPaused as error:
+        return _fail(str(error), PAUSED)
     except AlmaError as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
@@ -81,6 +83,7 @@ def run(arguments: list[str]) -> int:
         return _fail(_about(error), 1)
 
 
+PAUSED = 3
 NEXT_STEPS = {
     errno.EROFS: "; give a folder that can be written",
     errno.EACCES: "; give a folder that you may write",

@@ -46,6 +46,10 @@ SEARCH: Mapping[str, Any] = {
     "meta_model": _setting(str, "meta-model", "The meta agent's model, e.g. gpt-5, or inbox:DIR."),
     "small_model": _setting(str, "small-model", "For designs' own small calls. Default: the executor's."),
     "strong_model": _setting(str, "strong-model", "For designs' own strong calls. Default: the small one."),
+    "base_url": _setting(
+        str, "base-url", "Address of an OpenAI-compatible server, in place of the usual one."
+    ),
+    "model_concurrency": _setting(int, "model-concurrency", "Calls in flight to one model at most."),
     "embedder": _setting(str, "embedder", "For designs' vectors: auto, or none."),
     "proposer": _setting(
         str,
@@ -216,9 +220,11 @@ def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = No
     agent = str(values.get("agent") or "reader")
     asked = given.get("set_") or []
     own = [one for one in asked if one.partition(".")[0] == agent]
+    priced = [one for one in asked if one.startswith("price.")]
     options = dict(values.pop("options", {}))
-    options |= domain_options(str(values["domain"]), [one for one in asked if one not in own], agent)
+    options |= domain_options(str(values["domain"]), [one for one in asked if one not in own + priced], agent)
     agent_options = dict(values.pop("agent_options", {})) | _named_values(own)
+    values["prices"] = dict(values.get("prices", {})) | _named_values(priced)
     values["start_from"] = tuple(values.get("start_from", ()))
     return RunConfig(options=options, agent_options=agent_options, **values)
 
@@ -252,7 +258,7 @@ def _named_values(settings: list[str]) -> dict[str, JSON]:
     """`llm.answer=reason` as {"answer": "reason"}."""
     named: dict[str, JSON] = {}
     for setting in settings:
-        name, equals, text = setting.partition("=")
+        name, equals, text = setting.rpartition("=")
         key = name.partition(".")[2]
         if not equals or not key:
             raise ConfigError(f"--set {setting}: write it as {name.partition('.')[0]}.NAME=VALUE")

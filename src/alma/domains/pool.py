@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
-from alma.records import AlmaError, DomainError, Level, Observation
+from alma.records import AlmaError, DomainError, Level, Observation, without_secrets
 
 Answer = Callable[[Any], Awaitable[Any]]
 """Answers what a job asks in mid-episode."""
@@ -196,6 +196,7 @@ class _Worker:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            env=without_secrets(os.environ),
             start_new_session=True,
         )
         theirs.close()

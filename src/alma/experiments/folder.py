@@ -14,7 +14,7 @@ from alma.archive import Archive
 from alma.learning.config import BUDGETS, RunConfig
 from alma.records import JSON, ConfigError
 
-SPEED = frozenset({"concurrency", "workers", *(f"budget_{unit}" for unit in BUDGETS)})
+SPEED = frozenset({"concurrency", "model_concurrency", "workers", *(f"budget_{unit}" for unit in BUDGETS)})
 """Options that change how fast and how far a run goes, not what it does: they may differ when it goes on."""
 
 
@@ -52,7 +52,7 @@ def check_same_run(archive: Archive, asked: Mapping[str, Any], run: Path) -> Non
 def write_config(run: Path, config: RunConfig) -> None:
     """All options as they were given: `--config` of this file asks for the same run."""
     values = config.as_json()
-    tables = {name: values.pop(name) for name in ("options", "agent_options")}
+    tables = {name: values.pop(name) for name in ("options", "agent_options", "prices")}
     lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
     for table, entries in tables.items():
         lines += ["", f"[{table}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in entries.items())]

@@ -14,10 +14,10 @@ from typing import Any
 
 from alma.learning.collect import Collection
 from alma.learning.evaluate import NOTHING, Evaluator
+from alma.learning.missing import comparable
 from alma.records import Design, DesignError, EpisodeRecord, Evaluation, Level, Protocol, derive_seed
 from alma.stats import cluster_interval, holm, paired_difference
 
-MOST_MISSING = 0.02
 TOO_MANY_MISSING = "more than 2 % of its episodes are missing, so it is not comparable"
 Cell = tuple[str, int]
 """A level's key and the number of the collection."""
@@ -135,6 +135,7 @@ def _row(scores: Scores, primary: str, seed: int) -> dict[str, Any]:
     clusters = [e.cluster for e, _ in played]
     numbers = [n for _, n in played]
     several = len(set(numbers)) > 1
+    fair = comparable(len(episodes) - len(played), len(episodes))
     interval = cluster_interval(
         values, clusters, numbers if several else None, seed=derive_seed(seed, "interval", entry.name)
     )
@@ -153,13 +154,9 @@ def _row(scores: Scores, primary: str, seed: int) -> dict[str, Any]:
         "steps": sum(e.steps for e, _ in played) / len(played),
         "calls": sum(e.usage.calls for e in episodes),
         "tokens": sum(e.usage.tokens for e in episodes),
-        "comparable": _comparable(played, episodes),
-        "warning": interval.warning if _comparable(played, episodes) else f"{entry.name}: {TOO_MANY_MISSING}",
+        "comparable": fair,
+        "warning": interval.warning if fair else f"{entry.name}: {TOO_MANY_MISSING}",
     }
-
-
-def _comparable(played: Sequence[object], episodes: Sequence[object]) -> bool:
-    return len(played) >= (1 - MOST_MISSING) * len(episodes)
 
 
 def _compare(

@@ -46,6 +46,8 @@ class House:
     embedder: Embedder | None
     paid: RunBudget
     """Calls, tokens and dollars of the whole job, over all its parts."""
+    pauses: bool
+    """Whether the job pauses when too many episodes went missing."""
 
     def protocol(self, collect: Phase, deploy: Phase, *, repeats: int) -> Protocol:
         """The protocol of one phase; the domain's own options, so that no path gets into an identity."""
@@ -88,6 +90,7 @@ class House:
             derive_seed(self.config.seed, "executor"),
             gates.get("executor"),
             on_episode=lambda: listen("episode", {}),
+            pauses=self.pauses,
         )
 
     def gate(self, role: Role, archive: SqlArchive, listen: Listener, record: Recorded | None) -> Gate:
@@ -121,7 +124,7 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    config: RunConfig, listen: Listener = lambda kind, payload: None
+    config: RunConfig, listen: Listener = lambda kind, payload: None, *, pauses: bool = False
 ) -> AsyncIterator[House]:
     """Start workers and sandbox; raises ConfigError before anything is started when a name is wrong."""
     domain = plug_ins.domain(config.domain, config.options)
@@ -140,8 +143,10 @@ async def open_house(
         report = await sandbox.self_check()
         if not report.ok:
             raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
-        yield House(config, domain, agent, pool, sandbox, limit, providers, embedder, paid)
+        yield House(config, domain, agent, pool, sandbox, limit, providers, embedder, paid, pauses)
     finally:
+        for provider in dict.fromkeys(providers.values()):
+            await plug_ins.close_provider(provider)
         await pool.close()
         await sandbox.close()
 
@@ -155,10 +160,11 @@ def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:
         "small": small,
         "strong": config.strong_model or small,
     }
+    settings = plug_ins.model_settings(config.base_url, config.prices, config.model_concurrency)
     made: dict[str, Provider] = {}
     for name in names.values():
         if name is not None and name not in made:
-            made[name] = plug_ins.provider(name, listen)
+            made[name] = plug_ins.provider(name, settings, listen)
     return {role: made[name] for role, name in names.items() if name is not None}
 
 
@@ -207,4 +213,5 @@ async def collect_number(house: House, evaluator: Evaluator, levels: list[Level]
         budget=evaluator.budget,
         model=evaluator.model,
         on_episode=evaluator.on_episode,
+        pauses=evaluator.pauses,
     )

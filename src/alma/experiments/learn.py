@@ -49,7 +49,7 @@ async def learn(
     selector = plug_ins.selector("random" if config.proposer == "random-parent" else config.selector)
     for name in config.start_from:
         plug_ins.design(name)
-    async with open_house(config, listen) as house:
+    async with open_house(config, listen, pauses=True) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
         with ExitStack() as stack:

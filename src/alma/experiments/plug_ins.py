@@ -22,7 +22,10 @@ from alma.learning.evaluate import NOTHING
 from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
+from alma.models.secrets import Discreet
 from alma.models.inbox import Inbox
+from alma.models.prices import own_prices
+from alma.models.servers import SERVERS, ModelName, ModelSettings
 from alma.proposers.contract import Means, Proposer
 from alma.proposers.given import GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
@@ -109,8 +112,22 @@ def agent(name: str, domain: Domain, options: Mapping[str, JSON]) -> Agent:
     raise ConfigError(f"unknown agent {name!r}; known: llm, reader")
 
 
-def provider(name: str, listen: Listener) -> Provider:
-    """The language model `inbox:DIR`, or `PLUG-IN:MODEL`. Raises ConfigError for an unknown one.
+def model_settings(base_url: str | None, prices: Mapping[str, JSON], most: int) -> ModelSettings:
+    """What models need beside their names. Keys are read here from the environment, and nowhere else."""
+    variables = {server.key_variable for server in SERVERS.values() if server.key_variable}
+    keys = {name: os.environ[name] for name in variables if os.environ.get(name)}
+    return ModelSettings(base_url, keys, own_prices(prices), most)
+
+
+async def close_provider(provider: Provider) -> None:
+    """Give back what a provider holds, where it holds anything."""
+    close = getattr(provider, "close", None)
+    if close is not None:
+        await close()
+
+
+def provider(name: str, settings: ModelSettings, listen: Listener) -> Provider:
+    """The model at a server, `inbox:DIR`, or `PLUG-IN:MODEL`. Raises ConfigError for an unknown one.
 
     `listen` hears of requests that wait for a person.
     """
@@ -126,15 +143,18 @@ def provider(name: str, listen: Listener) -> Provider:
         if point.name == plug_in:
             loaded: Provider = point.load()(model)
             return loaded
-    known = ", ".join(point.name for point in entry_points(group="alma.models")) or "none is installed"
-    raise ConfigError(f"unknown model {name!r}; plug-ins: {known}")
+    named = ModelName.read(name)
+    # The SDK takes half a second to import: only for runs that call a server.
+    from alma.models.openai import OpenAIModel
+
+    return OpenAIModel(named, settings)
 
 
 def gateway(
     provider: Provider, role: str, ledger: Ledger, budget: Budget, record: Recorded | None, listen: Listener
 ) -> Gate:
     """A model with its books; with a `record` it only answers from there."""
-    return Gateway(provider, role, ledger, budget, record, listen)
+    return Gateway(Discreet(provider, os.environ), role, ledger, budget, record, listen)
 
 
 def embedder(name: str) -> Embedder | None:

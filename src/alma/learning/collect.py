@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from alma.agents.contract import Agent
 from alma.archive.contract import Archive
 from alma.domains.pool import EnvironmentPool
+from alma.learning.missing import pause_if_many
 from alma.learning.rollout import play
 from alma.learning.together import together
 from alma.memory import Episode, Situation
@@ -53,9 +54,11 @@ async def collect(
     budget: Budget,
     model: Gate | None = None,
     on_episode: Callable[[], None] = lambda: None,
+    pauses: bool = False,
 ) -> Collection:
     """The collection of these levels, from the archive or played now. Missing episodes are left out.
 
+    With `pauses` too many of those raise RunPaused.
     Its episodes are charged in either case, so that a run that goes on has spent what it had spent.
     """
     domain = pool.domain
@@ -71,6 +74,7 @@ async def collect(
     budget.charge("episodes", len(levels))
     trajectories = archive.get_collection(key)
     if trajectories is None:
+        lost: list[str] = []
 
         async def one(index: int, level: Level) -> Trajectory | None:
             episode_seed = derive_seed(seed, "collect", index)
@@ -85,12 +89,15 @@ async def collect(
                     seed=episode_seed,
                     model=None if model is None else model.at("collect", key, str(index)),
                 )
-            except (DomainError, ProviderError):
+            except (DomainError, ProviderError) as error:
+                lost.append(str(error))
                 return None
             finally:
                 on_episode()
 
         played = await together(one(i, level) for i, level in enumerate(levels))
         trajectories = [trajectory for trajectory in played if trajectory is not None]
+        if pauses:
+            pause_if_many("the collection", lost, len(levels))
         archive.add_collection(key, trajectories)
     return Collection.of(key, trajectories, domain.name)

@@ -28,6 +28,9 @@ class RunConfig:
     meta_model: str | None = None
     small_model: str | None = None
     strong_model: str | None = None
+    base_url: str | None = None
+    prices: Mapping[str, JSON] = field(default_factory=dict)
+    model_concurrency: int = 50
     embedder: str = "auto"
     hint: str = ""
     start_from: tuple[str, ...] = ()
@@ -74,6 +77,7 @@ class RunConfig:
             "collections": 1,
             "controls": 0,
             "concurrency": 1,
+            "model_concurrency": 1,
             "workers": 0,
             "recall_limit": 1,
             "seed": 0,

@@ -17,6 +17,7 @@ from alma.archive.contract import NO_MEMORY, Archive
 from alma.domains.pool import EnvironmentPool
 from alma.learning.collect import Collection
 from alma.learning.live import LiveMemory
+from alma.learning.missing import pause_if_many
 from alma.learning.rollout import play
 from alma.learning.services import DesignModels
 from alma.learning.together import together
@@ -60,6 +61,8 @@ class Evaluator:
     seed: int
     model: Gate | None = None
     on_episode: Callable[[], None] = lambda: None
+    pauses: bool = False
+    """Whether too many missing episodes pause the run (RunPaused), or are left to whoever compares."""
     admits: Callable[[str], bool] = lambda identity: True
     """Which evaluations may be played, by id: a replay plays those of its record."""
 
@@ -78,7 +81,7 @@ class Evaluator:
         """The evaluation, from the archive or played now.
 
         Raises DesignError when the design fails to load or to learn, BudgetExceeded before it starts
-        what the budget can't hold. A known evaluation costs nothing.
+        what the budget can't hold, RunPaused when too much went missing. A known evaluation costs nothing.
         """
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
         if self.model is not None:
@@ -117,6 +120,9 @@ class Evaluator:
             note,
             sum((episode.usage for episode in episodes), services.usage),
         )
+        if self.pauses:
+            missing = [episode.message for episode in episodes if episode.reward is None]
+            pause_if_many(f"{design.name or design.id} ({stage})", missing, len(episodes))
         self.archive.add_evaluation(evaluation, score=self.score(evaluation))
         light = [replace(episode, trajectory=None, recall="", step_recalls=()) for episode in episodes]
         return replace(evaluation, episodes=light)

@@ -30,6 +30,7 @@ from alma.records import (
     Level,
     Proposal,
     Protocol,
+    RunPaused,
     Stage,
     content_hash,
     derive_seed,
@@ -197,8 +198,10 @@ class Search:
         self.listen("duplicate", one.told(step))
         return False
 
-    async def _judge(self, step: int, one: _Try, slots: asyncio.Semaphore) -> BudgetExceeded | None:
-        """Verify and evaluate, unless it is known to fail. A budget that is reached stops no other child."""
+    async def _judge(
+        self, step: int, one: _Try, slots: asyncio.Semaphore
+    ) -> BudgetExceeded | RunPaused | None:
+        """Verify and evaluate, unless it is known to fail. What ends the search stops no other child."""
         async with slots:
             if one.failure is not None:
                 return None
@@ -207,8 +210,8 @@ class Search:
                 one.failure = await verify(
                     self.evaluator, one.design, self.protocol, self.collection, self.levels
                 ) or await self._evaluate(step, one)
-            except BudgetExceeded as reached:
-                return reached
+            except (BudgetExceeded, RunPaused) as ended:
+                return ended
         return None
 
     def _fail(self, step: int, one: _Try, *, final: bool) -> None:

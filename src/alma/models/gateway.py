@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alma.models.contract import PAID, Model, Provider, Recorded, Reply, Request
-from alma.records import Budget, BudgetExceeded, Ledger, ProviderError, Settled, Usage, content_hash
+from alma.records import AlmaError, Budget, BudgetExceeded, Ledger, Settled, Usage, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Gateway:
         number = self.ledger.reserve(name, self.role, self.name, most.usd)
         try:
             reply = await self.provider.complete(request)
-        except ProviderError:
+        except AlmaError:
             self.ledger.release(number)
             self._charge(most, -1)
             raise

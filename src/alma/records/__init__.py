@@ -13,6 +13,7 @@ from alma.records.errors import (
     DesignError,
     DomainError,
     ProviderError,
+    RunPaused,
     SandboxError,
 )
 from alma.records.evaluation import (
@@ -29,6 +30,7 @@ from alma.records.identity import canonical_json, content_hash
 from alma.records.ledger import Budget, Finish, Ledger, Settled
 from alma.records.play import JSON, Observation, Outcome, Step, Trajectory
 from alma.records.proposal import Failure, Proposal
+from alma.records.secrets import is_secret, scrub, without_secrets
 from alma.records.task import SPLITS, Level, Split, Task
 from alma.records.usage import Usage
 
@@ -56,6 +58,7 @@ __all__ = [
     "Proposal",
     "Protocol",
     "ProviderError",
+    "RunPaused",
     "SandboxError",
     "Settled",
     "Split",
@@ -69,4 +72,7 @@ __all__ = [
     "derive_seed",
     "design_id",
     "evaluation_id",
+    "is_secret",
+    "scrub",
+    "without_secrets",
 ]

@@ -19,6 +19,10 @@ class BudgetExceeded(AlmaError):  # noqa: N818  reaching a budget is no error
     """A budget is used up; the run ends cleanly, exit code 0."""
 
 
+class RunPaused(AlmaError):  # noqa: N818  it goes on with `alma resume`
+    """Too many episodes went missing to compare designs by; exit code 3."""
+
+
 class DesignError(AlmaError):
     """The memory design failed: exception, time-out, bad reply, a broken limit.
 

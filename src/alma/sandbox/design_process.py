@@ -119,7 +119,8 @@ class DesignProcess:
         os.close(self.pidfd)
 
     async def _call(self, call: str, head: dict[str, Any], body: bytes = b"", *, seconds: float) -> Any:
-        await self._turn()
+        if self._open:
+            await self._turn()
         if self._broken is not None:
             raise _again(self._broken, call)
         self._next += 1

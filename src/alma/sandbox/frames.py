@@ -21,8 +21,7 @@ END = HEAD.pack(0, 0)
 
 def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
     """A frame: lengths of head and body, the head, the body."""
-    head = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    raw = head.encode("utf-8", "surrogatepass")
+    raw = _ENCODER.encode(message).encode("utf-8", "surrogatepass")
     return HEAD.pack(len(raw), len(body)) + raw + body
 
 
@@ -58,8 +57,11 @@ class Channel(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
         try:
+            if not self._buffer and self._is_one(data):
+                self._take(parse(data[HEAD.size :]), b"")
+                return
+            self._buffer += data
             while not self._lost and (frame := self._next()) is not None:
                 self._take(*frame)
         except EOFError:
@@ -81,6 +83,11 @@ class Channel(asyncio.Protocol):
         self._lost = True
         if self._transport is not None:
             self._transport.abort()
+
+    def _is_one(self, data: bytes) -> bool:
+        """Whether these bytes are just one frame without a body, as most are: then nothing is copied."""
+        size = len(data) - HEAD.size
+        return 0 < size <= self._limit and HEAD.unpack_from(data) == (size, 0)
 
     def _next(self) -> tuple[dict[str, Any], bytes] | None:
         """The next whole frame of the buffer. Raises ValueError for a malformed or oversize one."""
@@ -109,7 +116,7 @@ class Channel(asyncio.Protocol):
 def parse(head: bytes) -> dict[str, Any]:
     """A frame's head. Raises ValueError when it is no JSON object."""
     try:
-        message = json.loads(head.decode("utf-8", "surrogatepass"), parse_constant=_refuse)
+        message = _DECODER.decode(head.decode("utf-8", "surrogatepass"))
     except RecursionError as error:
         raise ValueError("a message is nested too deeply") from error
     if not isinstance(message, dict):
@@ -143,3 +150,8 @@ def check_json(value: Any, depth: int = 0) -> None:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: `json.dumps` and `json.loads` with such options make one anew at every call.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

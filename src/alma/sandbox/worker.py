@@ -76,6 +76,9 @@ class _Worker:
         if "answer" in message:
             self._settle(message)
             return
+        if message["call"] == "end":
+            self._end(message)
+            return
         task = asyncio.create_task(self._reply(message, body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -128,10 +131,11 @@ class _Worker:
         recall = await memory.on_step(situation, history)
         return None if recall is None else recall_to_json(as_recall(recall))
 
-    async def _do_end(self, message: dict[str, Any], body: bytes) -> Any:
+    def _end(self, message: dict[str, Any]) -> None:
+        """An episode is over; nothing of the design runs, so no task is made for it."""
         self._copies.pop(message["token"], None)
         self._histories.pop(message["token"], None)
-        return None
+        self._channel.send(frames.pack({"id": message["id"], "value": None}))
 
     def _copy_for(self, situation: Situation, message: dict[str, Any]) -> Memory:
         """The memory that this call works on: a frozen copy of its own, or the live one."""
