@@ -192,10 +192,10 @@ class _Worker:
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "alma.domains.pool", str(theirs.fileno()), self._folder.name],
+            env={**without_secrets(os.environ), "TMPDIR": self._folder.name},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**without_secrets(os.environ), "TMPDIR": self._folder.name},
             start_new_session=True,
         )
         theirs.close()
