@@ -29,7 +29,7 @@ class Phrase(NamedTuple):
     """The first name after the first word that carries a number, or ""."""
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 11)
 def phrase(text: str) -> Phrase:
     names: list[str] = []
     numbers: list[str] = []
