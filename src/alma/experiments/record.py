@@ -31,9 +31,10 @@ class Record:
         return RunBudget({"candidates": len({(one.step, one.index) for one in proposals})})
 
     def admits(self, part: str) -> Callable[[str], bool]:
-        """Whether an evaluation of that id was finished."""
-        evaluations = self._read(part, lambda archive: archive.evaluations())
-        return frozenset(evaluation.id for evaluation in evaluations).__contains__
+        """Whether an evaluation of that id was finished, or a design of that id failed."""
+        finished = {evaluation.id for evaluation in self._read(part, lambda archive: archive.evaluations())}
+        failed = {row.id for row in self._read(part, lambda archive: archive.designs()) if row.failure}
+        return (finished | failed).__contains__
 
     def answers(self, stack: ExitStack, part: str) -> Recorded:
         """The model calls of a part, open as long as the stack is."""

@@ -64,7 +64,7 @@ class Evaluator:
     pauses: bool = False
     """Whether too many missing episodes pause the run (RunPaused), or are left to whoever compares."""
     admits: Callable[[str], bool] = lambda identity: True
-    """Which evaluations may be played, by id: a replay plays those of its record."""
+    """Which evaluations may be played, by id or by a design that failed: a replay plays those of its record."""
 
     def score(self, evaluation: Evaluation) -> float:
         """The domain's primary number: share of solved tasks, or mean reward."""
@@ -94,7 +94,7 @@ class Evaluator:
         known = self.archive.get_evaluation(identity)
         if known is not None:
             return known
-        if not self.admits(identity):
+        if not (self.admits(identity) or self.admits(design.id)):
             raise BudgetExceeded("the record holds no such evaluation")
         cost = len(levels) * protocol.repeats
         self.budget.charge("episodes", cost)

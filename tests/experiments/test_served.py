@@ -1,0 +1,116 @@
+"""A whole search on a server: language models play, and one proposes; the server misbehaves."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from alma.archive import open_archive
+from alma.experiments.learn import learn
+from alma.experiments.replay import replay
+from alma.learning.config import RunConfig
+from alma.testing.loop import in_loop
+from alma.testing.server import LoopbackServer, at_random
+from alma.testing.server.mischief import PASSING
+from alma.testing.server.parts import Parts
+
+CONFIG = RunConfig(
+    domain="toy",
+    agent="llm",
+    execution_model="m",
+    meta_model="w",
+    proposer="llm",
+    prices={"m": [1.0, 2.0], "w": [10.0, 20.0]},
+    steps=2,
+    children=3,
+    collect_size=12,
+    deploy_size=8,
+    validation_size=6,
+    finalists=2,
+    repeats=1,
+    held_out_size=6,
+    held_out_repeats=1,
+    collections=2,
+    workers=2,
+)
+BAD = tuple(kind for kind in PASSING if kind != "empty")
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0000000000")
+
+
+def spent(run):
+    total = {"prompt": 0, "completion": 0, "calls": 0}
+    scores = {}
+    for part in ("search", "held_out"):
+        with open_archive(run / "archive.db", part, create=False, read_only=True) as archive:
+            usage = archive.ledger().spent()
+            total["prompt"] += usage.prompt_tokens
+            total["completion"] += usage.completion_tokens
+            total["calls"] += usage.calls
+            for evaluation in archive.evaluations():
+                assert evaluation.missing == 0
+                scores[evaluation.id] = [episode.reward for episode in evaluation.episodes]
+    return total, scores
+
+
+async def played(tmp_path, name, mischief=None):
+    with LoopbackServer(Parts(), mischief=mischief, retry_after=0.01) as server:
+        config = replace(CONFIG, base_url=server.base_url)
+        summary = await learn(config, tmp_path / name)
+    return config, summary, server.books
+
+
+@in_loop
+async def test_a_server_that_misbehaves_changes_no_score_and_no_bill(tmp_path):
+    _, calm, calm_books = await played(tmp_path, "calm")
+    config, stormy, books = await played(tmp_path, "stormy", at_random(0.2, 3, BAD))
+    assert sum(books.kinds.get(kind, 0) for kind in BAD) > 50
+    bill, scores = spent(tmp_path / "calm")
+    assert spent(tmp_path / "stormy") == (bill, scores)
+    for one in (books, calm_books):
+        assert (one.prompt_tokens, one.completion_tokens) == (bill["prompt"], bill["completion"])
+        assert one.served == bill["calls"]
+    assert stormy["learned"]["id"] == calm["learned"]["id"]
+    # Nobody answers any more: the replay pays for nothing.
+    found = await replay(config, tmp_path / "stormy", tmp_path / "again")
+    assert found.difference is None
+
+
+@in_loop
+async def test_the_meta_agent_writes_repairs_and_is_told_what_came_of_it(tmp_path):
+    _, summary, books = await played(tmp_path, "run")
+    asked = [body["messages"] for body in books.bodies if body["model"] == "w"]
+    assert any("Mend the cause" in messages[-1]["content"] for messages in asked), "no design was repaired"
+    later = [m[1]["content"] for m in asked if "Its author expected 90.0 %" in m[1]["content"]]
+    assert later
+    assert "Against no memory" in later[0]
+    with open_archive(tmp_path / "run" / "archive.db", "search", create=False, read_only=True) as archive:
+        rows = archive.designs()
+        assert all(row.status == "evaluated" for row in rows if row.failure is None)
+        assert any(len(row.parents) for row in rows)
+    assert summary["models"]["meta"] == "w"
+    table = summary["tables"][0]["designs"]
+    scores = {row["name"]: row["success"] for row in table}
+    assert scores["learned"] > scores["no_memory"]
+
+
+@in_loop
+async def test_after_a_stop_no_settled_call_is_made_again(tmp_path):
+    _, whole, books = await played(tmp_path, "whole")
+    with LoopbackServer(Parts()) as server:
+        config = replace(CONFIG, base_url=server.base_url)
+        for stop in (40, 150, 400):
+            task = asyncio.create_task(learn(config, tmp_path / "run"))
+            while server.books.requests < stop and not task.done():
+                await asyncio.sleep(0.005)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        summary = await learn(config, tmp_path / "run")
+        again = server.books.requests - books.requests
+    # Only what was in flight at a stop is asked again.
+    assert 0 <= again <= 3 * 2 * (CONFIG.workers + CONFIG.children)
+    assert summary["learned"]["id"] == whole["learned"]["id"]
+    assert summary["search"]["tokens"] == whole["search"]["tokens"]
