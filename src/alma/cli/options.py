@@ -60,7 +60,7 @@ SEARCH: Mapping[str, Any] = {
     "start_from": _setting(
         list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."
     ),
-    "selector": _setting(str, "selector", "rank, alma (as published), greedy or random."),
+    "selector": _setting(str, "selector", "rank, alma (as published), greedy, random, posterior or pareto."),
     "steps": _setting(int, "steps", "Search steps."),
     "children": _setting(int, "children", "Parents drawn a step, one child each."),
     "mode": _setting(str, "mode", "frozen (memory fixed while deployed) or online."),
