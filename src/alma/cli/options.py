@@ -224,8 +224,8 @@ def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = No
     priced = [one for one in asked if one.startswith("price.")]
     options = dict(values.pop("options", {}))
     options |= domain_options(str(values["domain"]), [one for one in asked if one not in own + priced], agent)
-    agent_options = dict(values.pop("agent_options", {})) | _named_values(own)
-    values["prices"] = dict(values.get("prices", {})) | _named_values(priced)
+    agent_options = dict(values.pop("agent_options", {})) | named_values(own)
+    values["prices"] = dict(values.get("prices", {})) | named_values(priced)
     values["start_from"] = tuple(values.get("start_from", ()))
     return RunConfig(options=options, agent_options=agent_options, **values)
 
@@ -255,7 +255,7 @@ def domain_options(domain: str, settings: list[str], agent: str = "") -> dict[st
     return options
 
 
-def _named_values(settings: list[str]) -> dict[str, JSON]:
+def named_values(settings: list[str]) -> dict[str, JSON]:
     """`llm.answer=reason` as {"answer": "reason"}."""
     named: dict[str, JSON] = {}
     for setting in settings:
