@@ -87,8 +87,7 @@ def main() -> None:
         recorded.name = f"recorded: {run.name}"
         landscapes.append(recorded)
     print(f"True worth of the learned design, %: mean of {options.searches} searches, each of")
-    print(f"{STEPS} x {CHILDREN} candidates; in brackets the paired difference to `rank`, 95 % interval.
-")
+    print(f"{STEPS} x {CHILDREN} candidates; in brackets the paired difference to `rank`, 95 % interval.\n")
     print("| selector | " + " | ".join(landscape.name for landscape in landscapes) + " |")
     print("| --- |" + " ---: |" * len(landscapes))
     base = {

@@ -109,7 +109,7 @@ async def test_a_design_its_plan_and_its_talk_come_back_from_one_request(archive
     assert proposal.parents == (parent.id,)
     assert [message.role for message in messages_of(proposal.transcripts)] == ["system", "user", "assistant"]
     system, user = (message.content for message in gate.asked[0].messages)
-    for told in ("a limit", "class that subclasses", "## Toolkit"):
+    for told in ("a limit", "class in it that subclasses", "## Toolkit"):
         assert told in system
     for told in ("Find keys.", "It plays.", "look in boxes", "number = 0", "plan of first"):
         assert told in user
