@@ -8,7 +8,15 @@ import pytest
 
 from alma.archive import DesignRow
 from alma.records import EpisodeRecord, Evaluation, Failure, Phase, Protocol
-from alma.selectors import SELECTORS, AlmaSelector, GreedySelector, RandomSelector, RankSelector
+from alma.selectors import (
+    SELECTORS,
+    AlmaSelector,
+    GreedySelector,
+    ParetoSelector,
+    PosteriorSelector,
+    RandomSelector,
+    RankSelector,
+)
 
 PROTOCOL = Protocol("toy", Phase("train", 1), Phase("train", 1, 1), 1, 5, 0)
 
@@ -32,6 +40,14 @@ class Shelf:
 
     def designs(self):
         return self.rows
+
+    def evaluation(self, design_id, stage):
+        """Ten episodes; each design took one step more than the one before it."""
+        row = next(row for row in self.rows if row.id == design_id)
+        won = round(10 * (row.search_score or 0.0))
+        steps = 5 + self.rows.index(row)
+        episodes = [EpisodeRecord(str(n), "c", 0, float(n < won), n < won, steps) for n in range(10)]
+        return Evaluation(f"e-{design_id}", design_id, stage, PROTOCOL, episodes)
 
     def no_memory(self, stage="search"):
         episode = EpisodeRecord("l", "c", 0, self.base, bool(self.base), 1)
@@ -154,3 +170,25 @@ class TestEverySelector:
 
     def test_has_a_name_that_finds_it(self, selector):
         assert SELECTORS[selector.name] is selector
+
+
+def drawn(selector, shelf, times=400):
+    """How often each design is the first draw."""
+    rng = np.random.default_rng(5)
+    return Counter(selector.select(shelf, 1, rng)[0][0].id for _ in range(times))
+
+
+def test_posterior_sampling_draws_by_the_chance_of_being_best_and_visits_cost():
+    counts = drawn(PosteriorSelector(), Shelf([0.9, 0.8, 0.1]))
+    assert counts["a"] > counts["b"] > 40
+    assert counts["c"] < 4
+    worn = drawn(PosteriorSelector(), Shelf([0.9, 0.8, 0.1], (30, 0, 0)))
+    assert worn["b"] > worn["a"]
+
+
+def test_pareto_prefers_what_nothing_beats_in_score_and_cost():
+    # a is cheap and weak, b dear and strong; c is dearer than b and weaker.
+    counts = drawn(ParetoSelector(), Shelf([0.4, 0.8, 0.6]))
+    assert counts["a"] > 100
+    assert counts["b"] > 100
+    assert counts["c"] < min(counts["a"], counts["b"])

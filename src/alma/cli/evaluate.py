@@ -33,6 +33,7 @@ SETTINGS = {
     for name in (
         "domain",
         "agent",
+        "collect_agent",
         "execution_model",
         "small_model",
         "strong_model",

@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from alma import __version__
-from alma.cli import archive, designs, doctor, domains, evaluate, init, learn, runs
+from alma.cli import archive, designs, doctor, domains, evaluate, init, learn, models, runs
 from alma.cli.loop import GOES_ON, INTERRUPTED
 from alma.records import AlmaError, BudgetExceeded, ConfigError, RunPaused, visible
 
@@ -33,6 +33,7 @@ doctor.add(app)
 app.add_typer(archive.app, name="archive")
 app.add_typer(domains.app, name="domains")
 app.add_typer(designs.app, name="designs")
+app.add_typer(models.app, name="models")
 app.add_typer(init.app, name="init")
 
 

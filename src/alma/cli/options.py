@@ -42,6 +42,7 @@ SEARCH: Mapping[str, Any] = {
     "agent": _setting(
         str, "agent", "Executor: llm, reader (simulated, offline), or a plug-in. Default: llm with a model."
     ),
+    "collect_agent": _setting(str, "collect-agent", "Another executor for the collected episodes: reader."),
     "execution_model": _setting(str, "execution-model", "The executor's model, e.g. gpt-5-nano/low."),
     "meta_model": _setting(str, "meta-model", "The meta agent's model, e.g. gpt-5, or inbox:DIR."),
     "small_model": _setting(str, "small-model", "For designs' own small calls. Default: the executor's."),
@@ -59,7 +60,7 @@ SEARCH: Mapping[str, Any] = {
     "start_from": _setting(
         list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."
     ),
-    "selector": _setting(str, "selector", "rank, alma (as published), greedy or random."),
+    "selector": _setting(str, "selector", "rank, alma (as published), greedy, random, posterior or pareto."),
     "steps": _setting(int, "steps", "Search steps."),
     "children": _setting(int, "children", "Parents drawn a step, one child each."),
     "mode": _setting(str, "mode", "frozen (memory fixed while deployed) or online."),
@@ -223,8 +224,8 @@ def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = No
     priced = [one for one in asked if one.startswith("price.")]
     options = dict(values.pop("options", {}))
     options |= domain_options(str(values["domain"]), [one for one in asked if one not in own + priced], agent)
-    agent_options = dict(values.pop("agent_options", {})) | _named_values(own)
-    values["prices"] = dict(values.get("prices", {})) | _named_values(priced)
+    agent_options = dict(values.pop("agent_options", {})) | named_values(own)
+    values["prices"] = dict(values.get("prices", {})) | named_values(priced)
     values["start_from"] = tuple(values.get("start_from", ()))
     return RunConfig(options=options, agent_options=agent_options, **values)
 
@@ -254,7 +255,7 @@ def domain_options(domain: str, settings: list[str], agent: str = "") -> dict[st
     return options
 
 
-def _named_values(settings: list[str]) -> dict[str, JSON]:
+def named_values(settings: list[str]) -> dict[str, JSON]:
     """`llm.answer=reason` as {"answer": "reason"}."""
     named: dict[str, JSON] = {}
     for setting in settings:

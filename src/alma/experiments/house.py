@@ -28,6 +28,8 @@ from alma.sandbox.contract import Limits, Sandbox
 
 Role = Literal["executor", "meta", "small", "strong"]
 """What a model is for; `small` and `strong` are what designs call theirs."""
+MOST_WORKERS = 24
+"""Environment processes by default where a model plays; some take 150 MB each."""
 DESIGN_ROLES: tuple[Role, ...] = ("small", "strong")
 
 
@@ -38,6 +40,8 @@ class House:
     config: RunConfig
     domain: Domain
     agent: Agent
+    collector: Agent
+    """Who plays the collected episodes: the same executor unless another one was asked for."""
     pool: EnvironmentPool
     sandbox: Sandbox
     step_limit: int
@@ -129,6 +133,11 @@ async def open_house(
     """Start workers and sandbox; raises ConfigError before anything is started when a name is wrong."""
     domain = plug_ins.domain(config.domain, config.options)
     agent = plug_ins.agent(config.agent, domain, config.agent_options)
+    collector = agent
+    if config.collect_agent not in (None, config.agent):
+        collector = plug_ins.agent(str(config.collect_agent), domain, {})
+        if collector.runs_in == "host":
+            raise ConfigError(f"--collect-agent {config.collect_agent} needs a model, which only --agent has")
     sandbox = plug_ins.sandbox(config.sandbox)
     limit = config.step_limit or domain.step_limit(config.preset)
     providers = _providers(config, listen)
@@ -138,12 +147,14 @@ async def open_house(
     if agent.name == "llm" and "executor" not in providers:
         raise ConfigError("--agent llm needs a model: give --execution-model, e.g. gpt-5-nano/low")
     paid = RunBudget({unit: getattr(config, f"budget_{unit}") for unit in PAID})
-    pool = EnvironmentPool(domain, plug_ins.worker_count(config.workers))
+    # A worker holds one game; games that wait for a model take no processor, so there may be many.
+    waiting = min(config.model_concurrency, MOST_WORKERS) if agent.runs_in == "host" and providers else 0
+    pool = EnvironmentPool(domain, plug_ins.worker_count(config.workers or waiting))
     try:
         report = await sandbox.self_check()
         if not report.ok:
             raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
-        yield House(config, domain, agent, pool, sandbox, limit, providers, embedder, paid, pauses)
+        yield House(config, domain, agent, collector, pool, sandbox, limit, providers, embedder, paid, pauses)
     finally:
         for provider in dict.fromkeys(providers.values()):
             await plug_ins.close_provider(provider)
@@ -205,13 +216,13 @@ def register(archive: Archive, design: Design) -> None:
 async def collect_number(house: House, evaluator: Evaluator, levels: list[Level], number: int) -> Collection:
     return await collect(
         house.pool,
-        house.agent,
+        house.collector,
         levels,
         seed=derive_seed(house.config.seed, "collection", number),
         step_limit=house.step_limit,
         archive=evaluator.archive,
         budget=evaluator.budget,
-        model=evaluator.model,
+        model=evaluator.model if house.collector is house.agent else None,
         on_episode=evaluator.on_episode,
         pauses=evaluator.pauses,
     )

@@ -23,7 +23,7 @@ from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
 from alma.models.inbox import Inbox
-from alma.models.prices import own_prices
+from alma.models.prices import Price, own_prices, price_of
 from alma.models.secrets import Discreet
 from alma.models.servers import SERVERS, ModelName, ModelSettings
 from alma.proposers.contract import Means, Proposer
@@ -117,6 +117,27 @@ def model_settings(base_url: str | None, prices: Mapping[str, JSON], most: int) 
     variables = {server.key_variable for server in SERVERS.values() if server.key_variable}
     keys = {name: os.environ[name] for name in variables if os.environ.get(name)}
     return ModelSettings(base_url, keys, own_prices(prices), most)
+
+
+def price(name: str, prices: Mapping[str, JSON]) -> Price:
+    """What the model costs. Raises ConfigError where nobody knows."""
+    named = ModelName.read(name)
+    return price_of(named.model, named.server.prices, own_prices(prices))
+
+
+def servers() -> list[dict[str, str]]:
+    """The servers that a model's name may begin with, the plug-ins, and whether their keys are there."""
+    rows = []
+    for server in SERVERS.values():
+        key = "none needed"
+        if server.key_variable:
+            key = f"{server.key_variable} is {'set' if os.environ.get(server.key_variable) else 'not set'}"
+        example = "gpt-5-nano/low" if server.name == "openai" else f"{server.name}:NAME"
+        rows.append({"name": server.name, "address": server.base_url, "key": key, "example": example})
+    rows.append({"name": "inbox", "address": "a folder", "key": "none needed", "example": "inbox:DIR"})
+    for point in entry_points(group="alma.models"):
+        rows.append({"name": point.name, "address": "plug-in", "key": "", "example": f"{point.name}:NAME"})
+    return rows
 
 
 async def close_provider(provider: Provider) -> None:

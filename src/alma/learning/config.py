@@ -19,11 +19,13 @@ class RunConfig:
     `collections` counts the independent collections of the held-out tables; `controls` says how many
     random designs the tables average (0 leaves the controls out). `small_model` and `strong_model` answer
     designs' own calls; without them the executor's does. `hint` is advice for the meta
-    agent, `start_from` names designs that the archive begins with.
+    agent, `start_from` names designs that the archive begins with, and `collect_agent` is the executor that
+    collects where it is another one.
     """
 
     domain: str
     agent: str = "reader"
+    collect_agent: str | None = None
     execution_model: str | None = None
     meta_model: str | None = None
     small_model: str | None = None

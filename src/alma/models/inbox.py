@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from alma.models.contract import Message, Reply, Request
-from alma.records import ConfigError, Usage, content_hash
+from alma.records import ConfigError, ProviderError, Usage, content_hash
 
 GATHER_SECONDS = 0.3
 """A tick: a file is written when no request has come for that long."""
@@ -51,7 +51,7 @@ class _Waiting:
     answer: asyncio.Future[str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Inbox:
     """A model behind a folder (`alma.models.contract.Provider`). One object a folder and process."""
 
@@ -91,6 +91,7 @@ class Inbox:
         self._open[identity] = waiting
         if self._clerk is None or self._clerk.done():
             self._clerk = asyncio.create_task(self._attend())
+            self._clerk.add_done_callback(self._relieve)
         try:
             text = await waiting.answer
         finally:
@@ -117,6 +118,14 @@ class Inbox:
                 self._write(self._new)
                 self._new, seen, quiet = [], -1, 0.0
             await asyncio.sleep(POLL_SECONDS)
+
+    def _relieve(self, clerk: asyncio.Task[None]) -> None:
+        """A clerk that failed (the folder is gone, the disk is full) ends everybody's waiting."""
+        error = None if clerk.cancelled() else clerk.exception()
+        if error is not None:
+            for waiting in self._open.values():
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(ProviderError(f"{self.name}: {error}"))
 
     def _write(self, asked: list[_Waiting]) -> None:
         """One file for all of them, under the next free number; whole or not there."""
@@ -165,10 +174,14 @@ class Inbox:
         for path in sorted((self.folder / "answers").iterdir()):
             if path.suffix not in (".md", ".json") or path.name.startswith("."):
                 continue
-            text = path.read_text(encoding="utf-8", errors="replace")
+            try:
+                text = path.read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                # Being renamed or written just now; it is read at the next look.
+                continue
             if path.suffix == ".json":
                 yield from _from_json(text)
-            elif _NAME.fullmatch(path.stem) and not path.stem.isdecimal():
+            elif _NAME.fullmatch(path.stem):
                 if text.strip():
                     yield path.stem, text.strip()
             else:

@@ -29,7 +29,7 @@ class Phrase(NamedTuple):
     """The first name after the first word that carries a number, or ""."""
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 11)
 def phrase(text: str) -> Phrase:
     names: list[str] = []
     numbers: list[str] = []
@@ -45,7 +45,7 @@ def phrase(text: str) -> Phrase:
     return Phrase(tuple(names), tuple(numbers), frozenset(numbered), subject)
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 15)
 def follows(line: str, action: str) -> float:
     """How well `action` carries out `line`: 1 the same, 0.8 up to numbers, less for a part, 0 not at all.
 
@@ -65,7 +65,7 @@ def follows(line: str, action: str) -> float:
     return 0.7 * shared / total if 2 * shared >= total and total > 1 else 0.0
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 15)
 def mentions(line: str, action: str) -> float:
     """How far `action` is about the things that `line` names: 1 with its number, 0.45 the name only."""
     best = follows(line, action)

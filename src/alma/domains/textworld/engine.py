@@ -28,7 +28,7 @@ EXTRA = "pip install 'alma-meta[textworld]'"
 SEED = 1
 """Of the interpreter's own chance. The games draw nothing from it, but it must not be the clock."""
 
-MOMENTS = 250
+MOMENTS = 160
 """How many moments of a world are kept; one takes some three kilobytes, its view included."""
 
 PACKED = 3

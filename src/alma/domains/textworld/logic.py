@@ -99,8 +99,8 @@ class Logic:
         """What can be done now."""
         return self._seen(self._within_reach(facts))
 
-    def _within_reach(self, facts: frozenset[Fact]) -> frozenset[Fact]:
-        """The facts about the player's room, what is in it, and what the player holds."""
+    def _within_reach(self, facts: frozenset[Fact]) -> tuple[Fact, ...]:
+        """The facts about the player's room, what is in it, and what the player holds, in order."""
         room = next(fact[2] for fact in facts if fact[0] == "at" and fact[1] == PLAYER)
         held: dict[str, list[str]] = {}
         reach = {*CONSTANTS, room}
@@ -115,16 +115,18 @@ class Logic:
             fresh = [thing for thing in inside if thing not in reach]
             reach.update(fresh)
         rooms = self._rooms
-        return frozenset(
+        near = (
             fact
             for fact in facts
             if all(thing in reach or thing in rooms for thing in fact[1:])
             and (room in fact or not rooms.intersection(fact))
         )
+        # As a tuple, since a set takes ten times the memory and is kept with each view.
+        return tuple(sorted(near))
 
-    def _work_out(self, facts: frozenset[Fact]) -> View:
+    def _work_out(self, facts: tuple[Fact, ...]) -> View:
         by_predicate: dict[str, list[Fact]] = {}
-        for fact in sorted(facts):
+        for fact in facts:
             by_predicate.setdefault(fact[0], []).append(fact)
         commands: set[str] = set()
         changes: dict[str, Change] = {}
