@@ -61,12 +61,15 @@ async def test_the_same_question_twice_gets_two_answers_and_a_later_process_find
 
 @in_loop
 async def test_a_conversation_shows_only_what_is_new(tmp_path):
+    """Of many conversations that began with the same rules, and got the same answer."""
     inbox = Inbox(tmp_path)
-    task = asyncio.create_task(inbox.complete(ask("first question")))
-    _, (name,) = await request_file(tmp_path, 1)
-    (tmp_path / "answers" / f"{name}.md").write_text("first answer")
-    await task
-    past = (Message("user", "first question, in other words"), Message("assistant", "first answer"))
+    first = [ask(f"{n} question of the first round. Choices: a; b") for n in range(4)]
+    tasks = [asyncio.create_task(inbox.complete(one)) for one in first]
+    _, names = await request_file(tmp_path, 1)
+    (tmp_path / "answers" / "0001.json").write_text(json.dumps(dict.fromkeys(names, "first answer")))
+    await asyncio.gather(*tasks)
+    name = names[2]
+    past = (Message("user", "2 question of the first round."), Message("assistant", "first answer"))
     task = asyncio.create_task(inbox.complete(ask("second question", *past)))
     text, _ = await request_file(tmp_path, 2)
     assert f"goes on from {name}" in text

@@ -6,7 +6,8 @@ import pytest
 
 from alma.proposers.llm.answers import code_in, fenced, part_of, plan_in
 
-FILE = 'from alma.memory import Memory\n\n\nclass M(Memory):\n    """Shows\n\n    ```\n    an example\n    ```\n    """\n'
+HEAD = "from alma.memory import Memory\n\n\nclass M(Memory):\n"
+FILE = HEAD + '    """Shows\n\n    ```\n    an example\n    ```\n    """\n'
 PLAN = {"name": "n", "changes": [{"what": "a", "why": "b", "expected": "c"}], "expected_score": 0.5}
 
 

@@ -67,7 +67,7 @@ def episode(level, won, recall=""):
 
 @pytest.fixture
 def archive(tmp_path):
-    """No memory wins c and d; design "first" wins a and c; "later" was made in step 1 and is not known before."""
+    """No memory wins c and d; "first" wins a and c; "later" was made in step 1 and is not known before."""
     with open_archive(tmp_path / "archive.db", "search") as opened:
         opened.start_run("search", {}, 1)
         levels = [f"secret-task-{name}" for name in "abcd"]

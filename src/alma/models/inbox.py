@@ -60,6 +60,7 @@ class Inbox:
     """Hears of each file that was written: how many requests are in it, and where it is."""
     _asked: Counter[str] = field(default_factory=Counter)
     _told: dict[tuple[Message, ...], str] = field(default_factory=dict)
+    _answered: dict[str, str] = field(default_factory=dict)
     _new: list[_Waiting] = field(default_factory=list)
     _open: dict[str, _Waiting] = field(default_factory=dict)
     _clerk: asyncio.Task[None] | None = None
@@ -99,6 +100,7 @@ class Inbox:
             if waiting in self._new:
                 self._new.remove(waiting)
         self._told[request.messages] = identity
+        self._answered[identity] = text
         prompt = _tokens(*(message.content for message in request.messages))
         return Reply(text, Usage(1, prompt, _tokens(text)))
 
@@ -160,13 +162,15 @@ class Inbox:
     def _goes_on(self, messages: tuple[Message, ...]) -> tuple[int, str]:
         """How many of these messages an earlier request and its answer have told already, and its id.
 
-        The last message of the earlier request may be told in other words by now.
+        The end of the earlier request's last message may be gone by now.
         """
         for size in range(len(messages) - 2, 0, -1):
             if messages[size].role != "assistant":
                 continue
             for earlier, identity in self._told.items():
-                if len(earlier) == size and earlier[:-1] == messages[: size - 1]:
+                if len(earlier) != size or self._answered[identity] != messages[size].content:
+                    continue
+                if earlier[:-1] == messages[: size - 1] and _began(earlier[-1], messages[size - 1]):
                     return size + 1, identity
         return 0, ""
 
@@ -186,6 +190,10 @@ class Inbox:
                     yield path.stem, text.strip()
             else:
                 yield from _from_blocks(text)
+
+
+def _began(before: Message, now: Message) -> bool:
+    return bool(now.content) and before.content.startswith(now.content)
 
 
 def _from_json(text: str) -> Iterator[tuple[str, str]]:
