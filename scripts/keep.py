@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "textworld_speed": ("-m", "benchmarks.textworld"),
     "textworld_table": ("-m", "benchmarks.demo_table", "runs/demo-textworld"),
     "families_table": ("-m", "benchmarks.demo_table", "runs/textworld"),
+    "selectors": ("-m", "benchmarks.selectors", "--runs", "runs/demo"),
+    "live": ("-m", "benchmarks.live"),
     "transfer": ("-m", "benchmarks.transfer"),
 }
 

@@ -196,6 +196,16 @@ async def test_controls_see_what_they_should(archive):
     assert "## Toolkit" not in gate.asked[0].messages[0].content
 
 
+@in_loop
+async def test_an_episode_is_shown_however_long_it_is_and_what_all_win_is_only_counted(archive, monkeypatch):
+    monkeypatch.setattr("alma.proposers.llm.evidence.EPISODES_CHARS", 200)
+    gate = Gate(ANSWER.format(PLAN, FILE.format(9)))
+    await LlmProposer(Means(gate)).propose(asked(archive, 2, (archive.designs()[1],)))
+    told = gate.asked[0].messages[1].content
+    assert "won; without memory it is lost" in told.split("## Episodes")[1]
+    assert "2 tasks are won in every column." in told
+
+
 def test_a_model_is_needed():
     with pytest.raises(ConfigError, match="give --meta-model"):
         LlmProposer(Means())

@@ -46,6 +46,7 @@ class Toolkit:
     ) -> Any:
         """A completion: text, or JSON that fits `schema` when one is given.
 
+        The same request of the same design has the same answer, so it is paid for once.
         Raises RuntimeError with the host's reason when the call was refused or its budget is used up.
         """
         messages = (

@@ -91,7 +91,7 @@ class Evidence:
             )
         if own.note:
             parts.append(f"Note: {own.note}")
-        parts.append("## Episodes")
+        parts.append("## Episodes\n\nActions marked with * are spelled out in what was recalled by then.")
         parts += _fitted((shown(*pair) for pair in _contrasts(own, nothing, earlier)), chars)
         return "\n\n".join(parts)
 
@@ -185,21 +185,25 @@ def _table(columns: Sequence[tuple[str, Evaluation]]) -> str:
             if episode.trajectory is not None:
                 goals.setdefault(episode.level_key, episode.trajectory.first.goal)
         shares.append({key: sum(values) / len(values) for key, values in wins.items()})
+
+    def values(key: str) -> list[float]:
+        return [share.get(key, 0.0) for share in shares]
+
+    # What is won in every column tells nothing; what the columns differ in tells most.
     keys = sorted(
-        goals,
-        key=lambda key: (
-            -(max(s.get(key, 0) for s in shares) - min(s.get(key, 0) for s in shares)),
-            goals[key],
-        ),
+        (key for key in goals if min(values(key)) < 1.0),
+        key=lambda key: (min(values(key)) - max(values(key)), goals[key]),
     )
     head = "Mean reward by task (" + " / ".join(name for name, _ in columns) + "):"
     rows = [
-        " / ".join(f"{share.get(key, 0.0):.2f}" for share in shares)
-        + f"  {cut(goals[key].splitlines()[-1], 110)}"
+        " / ".join(f"{value:.2f}" for value in values(key)) + f"  {cut(goals[key].splitlines()[-1], 110)}"
         for key in keys[:TABLE_ROWS]
     ]
-    left = len(keys) - len(rows)
-    return "\n".join([head, *rows] + ([f"… and {left} more"] if left > 0 else []))
+    if len(keys) > len(rows):
+        rows.append(f"… and {len(keys) - len(rows)} more")
+    if len(goals) > len(keys):
+        rows.append(f"{len(goals) - len(keys)} tasks are won in every column.")
+    return "\n".join([head, *rows])
 
 
 def _against(what: str, own: Evaluation, other: Evaluation) -> str:
@@ -214,13 +218,14 @@ def _against(what: str, own: Evaluation, other: Evaluation) -> str:
 
 
 def _fitted(texts: Iterator[str], chars: int) -> list[str]:
-    """As many texts as fit."""
+    """Those texts that fit, in order; the first one in any case, cut if need be."""
     kept: list[str] = []
     for text in texts:
-        if len(text) > chars:
-            break
-        chars -= len(text)
-        kept.append(text)
+        if not kept:
+            text = cut(text, chars)
+        if len(text) <= chars:
+            chars -= len(text)
+            kept.append(text)
     return kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alma.records import EpisodeRecord, Step
 
 RECALL_CHARS = 1500
+STEP_RECALL_CHARS = 300
 FIRST_CHARS = 900
 OBSERVATION_CHARS = 260
 MOST_STEPS = 40
@@ -37,8 +38,9 @@ def shown(episode: EpisodeRecord, why: str = "", *, example: bool = False) -> st
     for place, (number, step) in enumerate(steps):
         if skipped > 0 and place == MOST_STEPS // 2:
             lines.append(f"… {skipped} steps left out …")
-        if number < len(episode.step_recalls) and (fresh := episode.step_recalls[number]) is not None:
-            lines.append(f"Recalled before step {number + 1}: {cut(fresh, RECALL_CHARS // 3)}")
+        fresh = episode.step_recalls[number] if number < len(episode.step_recalls) else None
+        if fresh is not None and fresh.lower() != told:
+            lines += [f"Recalled before step {number + 1}:", _quoted(cut(fresh, STEP_RECALL_CHARS))]
             told = fresh.lower()
         lines.append(_step(number, step, told))
     return "\n".join(lines)
