@@ -6,8 +6,9 @@
 `alone` plays random admissible actions in this process, texts and lists included. `step by step` plays the
 same actions by an agent on the host, through a worker that is told every step; `in the worker` lets the
 worker play them all without a word between. The last columns are whole episodes of the reader, whose
-transcripts come back: alone, and in the worker. Rates are by the clock, medians of rounds in turn, so other
-work slows all of them alike. `memory` watches one worker over many episodes of the reader.
+transcripts come back: alone, and in the worker. Medians of rounds in turn, so other work slows all of them
+alike; by the clock, and for what ALMA adds also in processor time, which other work changes little. `memory`
+watches one worker over many episodes of the reader.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -58,10 +59,11 @@ def main(arguments: Sequence[str]) -> int:
         print("| --- |" + " ---: |" * POINTS)
     else:
         print(
-            "| domain | alone, steps/s | step by step | a step adds, µs | in the worker | of alone "
-            "| reader alone, episodes/s | in the worker | of alone | text of a step |"
+            "| domain | alone, steps/s | step by step | a step adds, µs | processor: host | worker "
+            "| in the worker, steps/s | of alone | processor | reader alone, episodes/s | in the worker "
+            "| of alone | processor | text of a step |"
         )
-        print("| --- |" + " ---: |" * 9)
+        print("| --- |" + " ---: |" * 13)
     for name in [name for name in options.names if name != "memory"] or plug_ins.domain_names():
         try:
             domain = plug_ins.domain(name, domain_options(name, []))
@@ -129,17 +131,33 @@ async def _row(domain: Domain, rounds: int, count: int) -> str:
         walks = {level.key: _walk(domain, level) for level in levels}
         steps = sum(map(len, walks.values()))
         works = (alone, by_step, inside, read_alone, read)
-        seconds = [[await _timed(work) for work in works] for _ in range(rounds + 1)][1:]
+        await by_step()
+        worker = _worker()
+        rows = [[await _spent(work, worker) for work in works] for _ in range(rounds + 1)][1:]
     finally:
         await pool.close()
-    one, host, worker, bare, beside = (median(times) for times in zip(*seconds, strict=True))
-    added = median(1e6 * (times[1] - times[0]) / steps for times in seconds)
-    shares = [median(times[a] / times[b] for times in seconds) for a, b in ((0, 2), (3, 4))]
-    return (
-        f"| {domain.name} | {steps / one:,.0f} | {steps / host:,.0f} | {added:.0f} "
-        f"| {steps / worker:,.0f} | {shares[0]:.2f} | {count / bare:,.0f} | {count / beside:,.0f} "
-        f"| {shares[1]:.2f} | {_text(domain)} |"
-    )
+
+    one, host, within, bare, beside = zip(*rows, strict=True)
+    added = [
+        1e6 / steps * median(led.clock - free.clock for free, led in zip(one, host, strict=True)),
+        1e6 / steps * median(led.host for led in host),
+        1e6 / steps * median(led.worker - free.host for free, led in zip(one, host, strict=True)),
+    ]
+    cells = [_rate(steps, one), _rate(steps, host), *[f"{each:.0f}" for each in added]]
+    cells += [_rate(steps, within), *_shares(one, within)]
+    cells += [_rate(count, bare), _rate(count, beside), *_shares(bare, beside), _text(domain)]
+    return f"| {domain.name} | {' | '.join(cells)} |"
+
+
+def _rate(amount: int, rounds: Sequence[_Spent]) -> str:
+    return f"{amount / median(spent.clock for spent in rounds):,.0f}"
+
+
+def _shares(alone: Sequence[_Spent], worker: Sequence[_Spent]) -> tuple[str, str]:
+    """The worker's rate as a part of the rate alone: by the clock and by processor time."""
+    pairs = list(zip(alone, worker, strict=True))
+    clock = median(one.clock / other.clock for one, other in pairs)
+    return f"{clock:.2f}", f"{median(one.host / other.worker for one, other in pairs):.2f}"
 
 
 async def _memory(domain: Domain, episodes: int) -> str:
@@ -154,21 +172,27 @@ async def _memory(domain: Domain, episodes: int) -> str:
             level = Level(task, int(rng.integers(3)) if domain.seeded_levels else 0)
             await play(pool, Reader(), level, recall="", on_step=None, step_limit=25, seed=number)
             if number % (episodes // POINTS) == 0:
-                told.append(_worker())
+                told.append(_held(_worker()))
     finally:
         await pool.close()
     cells = " | ".join(f"{megabytes:.0f} MB, {files} files" for megabytes, files in told)
     return f"| {domain.name} | {cells} |"
 
 
-def _worker() -> tuple[float, int]:
+def _worker() -> Path:
+    """The worker's folder of the process table."""
     for process in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[1]) == os.getpid() and b"alma.domains.pool" in (process / "cmdline").read_bytes():
-                resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-                return resident, len(list((process / "fd").iterdir()))
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"alma.domains.pool" in (process / "cmdline").read_bytes():
+                return process
     raise RuntimeError("the pool has no worker")
+
+
+def _held(worker: Path) -> tuple[float, int]:
+    """Resident megabytes and open files."""
+    pages = int((worker / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(list((worker / "fd").iterdir()))
 
 
 def _text(domain: Domain) -> str:
@@ -221,10 +245,22 @@ def _walk(domain: Domain, level: Level) -> list[str]:
         environment.close()
 
 
-async def _timed(work: Callable[[], Awaitable[None]]) -> float:
-    begun = time.perf_counter()
+class _Spent(NamedTuple):
+    """Seconds by the clock, and of processor time in this process and in the worker."""
+
+    clock: float
+    host: float
+    worker: float
+
+
+async def _spent(work: Callable[[], Awaitable[None]], worker: Path) -> _Spent:
+    def now() -> tuple[float, float, float]:
+        nanoseconds = int((worker / "schedstat").read_text().split()[0])
+        return time.perf_counter(), time.process_time(), nanoseconds / 1e9
+
+    begun = now()
     await work()
-    return time.perf_counter() - begun
+    return _Spent(*(end - begin for begin, end in zip(begun, now(), strict=True)))
 
 
 if __name__ == "__main__":
