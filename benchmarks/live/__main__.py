@@ -76,9 +76,7 @@ def main() -> None:
         for full, empty in zip(with_["tables"], without["tables"], strict=True):
             against = {one["b"]: one for one in full["comparisons"]}
             print(f"\n{case.domain}, {full['split'].replace('_', ' ')}:\n")
-            print(
-                f"| design | {case.collected} collected | none | learned minus it | p (Holm) | episodes |"
-            )
+            print(f"| design | {case.collected} collected | none | learned minus it | p (Holm) | episodes |")
             print("| --- | ---: | ---: | ---: | ---: | ---: |")
             for row, bare in zip(full["designs"], empty["designs"], strict=True):
                 one = against.get(row["name"])
