@@ -9,6 +9,7 @@ those of a simulated executor and say nothing about language models.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from importlib.resources import files
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -42,23 +43,8 @@ class Weights:
     again: float = 0.6
 
 
-ABOUT = """\
-The agent is a simulated executor: a program, not a language model. At each step it scores the
-possible actions and plays the best, with a little chance. By itself it prefers actions that share
-words with the goal, that are new, and that it has not tried. From a recall it takes two kinds of
-things, by layout and overlap of words alone:
-- A plan: a list of actions in order, one a line, as commands are written in the episodes, of which
-  some name words of the goal, or which stands under an earlier goal of the same form. It carries
-  the plan out; a step that names a goal word and is not possible yet holds the plan while it
-  searches; a line may leave off the end of a command. Under an earlier goal, the words in which the
-  two goals differ are exchanged in the plan.
-- Hints: lines under a heading, or after a colon, that is mostly a word of the goal. Actions that
-  share words with such a line are preferred, with the earlier lines more, until the word of the
-  goal has been handled.
-Every list counts at the same time, so few right ones beat many. Prose, reasons and "not" mean
-nothing to it: what it is told to avoid attracts it. It reads the first 1,500 words, and no line of
-more than 14.
-"""
+ABOUT = (files(__package__ or "") / "about.md").read_text(encoding="utf-8")
+"""What a meta agent is told of this executor."""
 
 
 class Reader:
