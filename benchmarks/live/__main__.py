@@ -10,6 +10,7 @@ official ALFWorld data only the generated domain is played. Evaluations are kept
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from alma.records import ConfigError, Split
 
 EXAMPLES = Path("examples/live")
 SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
-OWN = ("grammar", "best_of_n", "learned")
+GRAMMARS = ("grammar", "best_of_n")
+"""Designs that the grammar wrote, in runs of its own."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ CASES = (Case("alfworld", "household", 150, 140, 50), Case("textworld:fetch", "h
 
 def played(case: Case, collected: int) -> dict[str, Any]:
     designs = [(name, plug_ins.design(name)) for name in ("no_memory", "trajectory_retrieval")]
-    designs += [(name, plug_ins.design(str(EXAMPLES / case.folder / f"{name}.py"))) for name in OWN]
+    folder = EXAMPLES / case.folder
+    learned = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["learned"]["id"]
+    files = {name: folder / f"{name}.py" for name in GRAMMARS} | {"learned": folder / f"designs/{learned}.py"}
+    designs += [(name, plug_ins.design(str(file))) for name, file in files.items()]
     config = RunConfig(
         domain=case.domain,
         collect_size=collected,
