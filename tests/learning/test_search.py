@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from ring import NOTES, TRAIN, hidden, levels, memory, protocol_of, ring
 
-from alma.learning.search import REPAIRS, Search, validate
+from alma.learning.candidate import REPAIRS
+from alma.learning.search import Search, validate
 from alma.learning.verify import FEW_LEVELS
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.records import Failure, Proposal

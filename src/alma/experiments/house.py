@@ -16,10 +16,10 @@ from alma.domains.contract import Domain
 from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
 from alma.learning.budget import RunBudget
+from alma.learning.candidate import Listener
 from alma.learning.collect import Collection, collect
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
-from alma.learning.search import Listener
 from alma.learning.services import DesignModels
 from alma.models.contract import PAID, Embedder, Gate, Provider, Recorded
 from alma.proposers.contract import Means

@@ -22,11 +22,12 @@ from alma.experiments.lock import run_lock
 from alma.experiments.record import Record
 from alma.experiments.summary import summarise_search
 from alma.learning.budget import RunBudget
+from alma.learning.candidate import Listener
 from alma.learning.collect import Collection
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
 from alma.learning.levels import check_disjoint, choose, levels_there
-from alma.learning.search import Listener, Search, validate
+from alma.learning.search import Search, validate
 from alma.models.contract import PAID
 from alma.proposers.contract import Means
 from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
@@ -86,6 +87,9 @@ async def learn(
                 derive_seed(config.seed, "search"),
                 config.concurrency,
                 listen,
+                config.racing,
+                config.schedule == "steady",
+                record.started("search") if record else {},
             )
             listen("stage", {"name": "search", "candidates": config.steps * config.children})
             why = await search.run()
@@ -203,6 +207,7 @@ async def _controls(
         evaluator=evaluator,
         proposer=plug_ins.proposer("best-of-n")(Means()),
         seed=derive_seed(search.seed, "control"),
+        met=record.started("control") if record else {},
     )
     await control.run()
     rows = [row for row in config_controls.designs() if row.search_score is not None]

@@ -18,8 +18,8 @@ from alma.agents.reader import Reader
 from alma.archive import SqlArchive, open_archive
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
+from alma.learning.candidate import Listener
 from alma.learning.evaluate import NOTHING
-from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
 from alma.models.inbox import Inbox

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alma.archive import Happening, SqlArchive, history, open_archive
 from alma.learning.budget import RunBudget
@@ -35,6 +35,11 @@ class Record:
         finished = {evaluation.id for evaluation in self._read(part, lambda archive: archive.evaluations())}
         failed = {row.id for row in self._read(part, lambda archive: archive.designs()) if row.failure}
         return (finished | failed).__contains__
+
+    def started(self, part: str) -> dict[tuple[int, int], Mapping[str, Any]]:
+        """What each child of a steady search met when it started."""
+        events = self._read(part, lambda archive: archive.events("started"))
+        return {(event.payload["child"][0], event.payload["child"][1]): event.payload for event in events}
 
     def answers(self, stack: ExitStack, part: str) -> Recorded:
         """The model calls of a part, open as long as the stack is."""

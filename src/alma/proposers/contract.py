@@ -16,8 +16,8 @@ from alma.records import Failure, Proposal
 
 @dataclass(frozen=True, slots=True)
 class Inspiration:
-    """What a proposal starts from: `parents` (none for a first design), the archive, and what may be
-    told about the domain."""
+    """What a proposal starts from: `parents` (none for a first design), the archive as it stood, and what
+    may be told about the domain."""
 
     parents: Sequence[DesignRow]
     archive: ArchiveView
