@@ -70,6 +70,19 @@ async def test_what_a_stopped_run_had_done_replays(tmp_path, stop):
     assert 2 <= found.events == len(Record(tmp_path / "again").history())
 
 
+@pytest.mark.parametrize("stop", [None, ("evaluated", 3)])
+@in_loop
+async def test_a_steady_search_replays_as_it_went(tmp_path, stop):
+    steady = replace(SEARCH if stop else CONFIG, schedule="steady", steps=3, racing=0.2)
+    if stop:
+        with pytest.raises(StopError):
+            await learn(steady, tmp_path / "run", stop_after(*stop))
+    await learn(steady, tmp_path / "run")
+    found = await replay(steady, tmp_path / "run", tmp_path / "again")
+    assert found.difference is None, str(found.difference)
+    assert found.archive_hash == Record(tmp_path / "run").hash()
+
+
 @in_loop
 async def test_a_run_that_its_budget_ended_replays(tmp_path):
     few = replace(SEARCH, budget_episodes=60)
