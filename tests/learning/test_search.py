@@ -279,7 +279,10 @@ async def test_without_an_evaluated_design_nothing_is_learned(tmp_path):
 @in_loop
 async def test_a_candidate_far_behind_the_best_is_stopped_early_and_scored_against_it(tmp_path):
     on = TRAIN[40:70]
-    sources = {(0, 0): NOTES, (1, 0): names("moon"), (2, 0): NOTES + "# again\nX = 1\n"}
+    places = {"/".join(level.task.id.split("/")[1:3]): hidden(level) for level in on}
+    told = 'house, thing = situation.observation.split()[4].strip(",."), situation.goal.split()[2]'
+    knowing = memory(f"{told}\nreturn {places!r}.get(house + '/' + thing)")
+    sources = {(0, 0): knowing, (1, 0): names("moon"), (2, 0): knowing + "X = 1\n"}
     heard = []
     async with ring(tmp_path, limit=1000) as r:
         listen = lambda kind, payload: heard.append(payload) if kind == "evaluated" else None  # noqa: E731
