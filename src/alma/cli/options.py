@@ -55,7 +55,8 @@ SEARCH: Mapping[str, Any] = {
     "proposer": _setting(
         str,
         "proposer",
-        "llm (with --meta-model), llm-chain, grammar (offline), best-of-n, random-parent, instructions.",
+        "llm (with --meta-model), llm-chain, grammar (offline), best-of-n, random-parent, instructions, or "
+        'command:"PROGRAM" (a coding agent).',
     ),
     "start_from": _setting(
         list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."

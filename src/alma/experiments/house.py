@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from alma.agents.contract import Agent
@@ -101,7 +102,7 @@ class House:
         """The model of that role, its calls booked in this archive. KeyError when there is none."""
         return plug_ins.gateway(self.providers[role], role, archive.ledger(), self.paid, record, listen)
 
-    def means(self, archive: SqlArchive, listen: Listener, record: Recorded | None) -> Means:
+    def means(self, archive: SqlArchive, listen: Listener, record: Recorded | None, run: Path) -> Means:
         """What a proposer of this job is given."""
         config = self.config
         limits = Limits()
@@ -123,7 +124,7 @@ class House:
             if self.embedder is not None
             else "`kit.embed` and `kit.vectors` are not available in this run: they raise RuntimeError.",
         )
-        return Means(gate, getattr(self.agent, "about", ""), facts, config.hint)
+        return Means(gate, getattr(self.agent, "about", ""), facts, config.hint, run / "workspaces")
 
 
 @asynccontextmanager

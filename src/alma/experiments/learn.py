@@ -75,9 +75,13 @@ async def learn(
             collection = await collect_number(house, evaluator, levels["collect"], 0)
             listen("collected", {"episodes": len(collection.trajectories), "wins": collection.wins})
             protocol = house.protocol(phases.collect, phases.search, repeats=config.repeats)
+            if record and config.proposer.startswith("command:"):
+                author = plug_ins.given_again(record.proposals("search"))
+            else:
+                author = proposer(house.means(archive, listen, answers, run))
             search = Search(
                 evaluator,
-                plug_ins.given_first(config.start_from, proposer(house.means(archive, listen, answers))),
+                plug_ins.given_first(config.start_from, author),
                 selector,
                 protocol,
                 collection,

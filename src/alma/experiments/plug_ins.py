@@ -16,6 +16,7 @@ from alma.agents.contract import Agent
 from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
 from alma.archive import SqlArchive, open_archive
+from alma.archive.contract import ProposalRow
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
 from alma.learning.candidate import Listener
@@ -26,8 +27,9 @@ from alma.models.inbox import Inbox
 from alma.models.prices import Price, own_prices, price_of
 from alma.models.secrets import Discreet
 from alma.models.servers import SERVERS, ModelName, ModelSettings
+from alma.proposers.command import CommandProposer
 from alma.proposers.contract import Means, Proposer
-from alma.proposers.given import GivenFirst
+from alma.proposers.given import GivenAgain, GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.proposers.llm import LlmProposer, messages_of
 from alma.records import (
@@ -42,6 +44,7 @@ from alma.records import (
     Level,
     Split,
 )
+from alma.records.secrets import scrub
 from alma.sandbox import cures
 from alma.sandbox.auto import AutoSandbox
 from alma.sandbox.container import ContainerSandbox
@@ -189,11 +192,19 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
     """What makes the proposer of that name. Raises ConfigError for an unknown one."""
     if name in PROPOSERS:
         return PROPOSERS[name]
+    if name.startswith("command:"):
+        command = name.removeprefix("command:")
+        return lambda means: CommandProposer(means, command, lambda text: scrub(text, os.environ))
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
             loaded: Callable[[Means], Proposer] = point.load()
             return loaded
-    raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
+    raise ConfigError(f'unknown proposer {name!r}; known: {", ".join(PROPOSERS)}, command:"PROGRAM"')
+
+
+def given_again(proposals: Sequence[ProposalRow]) -> Proposer:
+    """What proposed those once, as a replay asks for them."""
+    return GivenAgain(proposals)
 
 
 def given_first(names: Sequence[str], proposer: Proposer) -> Proposer:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from alma.archive.contract import ArchiveView, DesignRow
-from alma.archive.snapshot import Snapshot
 from alma.learning.collect import Collection
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.racing import Race
+from alma.learning.snapshot import Snapshot
 from alma.learning.verify import FEW_LEVELS, verify
 from alma.proposers.contract import Inspiration, Proposer
 from alma.records import (

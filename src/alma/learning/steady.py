@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from alma.archive.contract import DesignRow
-from alma.archive.snapshot import Snapshot
 from alma.learning.candidate import REPAIRS, Candidates, Ended
+from alma.learning.snapshot import Snapshot
 from alma.learning.together import together
 from alma.records import BudgetExceeded, derive_seed
 from alma.selectors.contract import Selector
