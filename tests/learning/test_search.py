@@ -289,6 +289,7 @@ async def test_a_candidate_far_behind_the_best_is_stopped_early_and_scored_again
         await search(r, Script(sources), steps=3, children=1, on=on, racing=0.1, step_limit=2, listen=listen)
         best, behind, equal = r.archive.designs()
         played = {row.id: r.archive.evaluation(row.id, "search") for row in (best, behind, equal)}
+        nothing = r.archive.no_memory()
         assert r.budget.spent["episodes"] == 10 + len(r.played), "what was not played is given back"
     assert len(played[best.id].episodes) == len(played[equal.id].episodes) == len(on)
     assert equal.search_score == best.search_score
@@ -296,9 +297,9 @@ async def test_a_candidate_far_behind_the_best_is_stopped_early_and_scored_again
     assert len(few.episodes) < len(on)
     assert f"behind {best.id}" in few.note
     assert [payload["spared"] for payload in heard] == [0, len(on) - len(few.episodes), 0]
-    first = played[best.id].episodes[: len(few.episodes)]
-    lead = sum(e.success for e in first) / len(first) - few.success
-    assert behind.search_score == pytest.approx(max(0.0, best.search_score - lead))
+    usual = {e.level_key: (bool(e.success) + 1) / 2 for e in nothing.episodes}
+    lead = sum(bool(e.success) - usual[e.level_key] for e in few.episodes) / len(few.episodes)
+    assert behind.search_score == pytest.approx(sum(usual.values()) / len(usual) + lead)
 
 
 @in_loop

@@ -66,7 +66,7 @@ SEARCH: Mapping[str, Any] = {
         str, "schedule", "generational (deterministic) or steady (no barrier between steps)."
     ),
     "racing": _setting(
-        float, "racing", "Stop candidates that fall behind, at this chance of error, e.g. 0.1; 0: none."
+        float, "racing", "Stop candidates that fall behind, at this chance of error, e.g. 0.05; 0: none."
     ),
     "steps": _setting(int, "steps", "Search steps."),
     "children": _setting(int, "children", "Parents drawn a step, one child each."),

@@ -167,20 +167,19 @@ class Candidates:
         return None
 
     def _race(self, archive: ArchiveView) -> Race | None:
-        """A race against the best design of the archive; none before there is one."""
-        rows = [row for row in archive.designs() if row.search_score is not None]
-        if not self.racing or not rows:
+        """A race against the best score so far, playing without memory included."""
+        if not self.racing:
             return None
-        best = max(rows, key=lambda row: (row.search_score or 0.0, row.id))
-        evaluation = archive.evaluation(best.id, "search")
-        assert evaluation is not None
-        return Race.against(
-            best.id,
-            best.search_score or 0.0,
-            evaluation.episodes,
-            self.evaluator.pool.domain.primary,
-            self.racing,
-        )
+        scores = {row.id: row.search_score for row in archive.designs() if row.search_score is not None}
+        played = [
+            one
+            for one in archive.evaluations(stage="search")
+            if len(one.episodes) == len(self.levels) * self.protocol.repeats
+        ]
+        rated = [(scores.get(one.design_id, self.evaluator.score(one)), one.design_id) for one in played]
+        target, rival = max(rated)
+        primary = self.evaluator.pool.domain.primary
+        return Race.against(rival, target, [one.episodes for one in played], primary, self.racing)
 
 
 def _designed(proposal: Proposal) -> tuple[Design, Failure | None]:

@@ -22,7 +22,7 @@ class RunConfig:
     random designs the tables average (0 leaves the controls out). `small_model` and `strong_model` answer
     designs' own calls; without them the executor's does. `hint` is advice for the meta
     agent, `start_from` names designs that the archive begins with, and `collect_agent` is the executor that
-    collects where it is another one. `racing` is the chance that a design as good as the best so far is
+    collects where it is another one. `racing` is the chance that a design that would be the best so far is
     stopped early (0: none is).
     """
 
@@ -95,7 +95,7 @@ class RunConfig:
                     f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}"
                 )
         if not 0.0 <= self.racing < 0.5:
-            raise ConfigError(f"--racing is a chance of error, like 0.1, and below 0.5, not {self.racing:g}")
+            raise ConfigError(f"--racing is a chance of error, like 0.05, and below 0.5, not {self.racing:g}")
         if self.racing and self.mode == "online":
             raise ConfigError(
                 "--racing needs --mode frozen: an online memory still learns while it is scored"

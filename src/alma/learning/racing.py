@@ -1,13 +1,11 @@
-"""Racing: a candidate that is clearly behind the best so far doesn't play its evaluation to the end.
+"""Racing: a candidate that won't reach the best score so far doesn't play its evaluation to the end.
 
-After every few levels the candidate's scores are compared with the rival's on the same levels. Group
-sequential test in Pocock's manner ("Group sequential methods in the design and analysis of clinical
-trials", Biometrika 64, 1977): one bound for all looks, such that a candidate as good as the rival is
-stopped with probability `error` at most. A look's statistic is the sum of the paired differences over the
-root of the sum of their squares: the difference in units of what flipping signs by chance would give.
-
-The rival is the best of those before, on these very levels, so its lead holds some luck; how often a
-design is lost by that is measured in `benchmarks.racing`.
+After every few levels the question is whether its score on all levels could still be that of the best. The
+levels come in random order, so its lead on those played is a sum of draws without replacement, and what is
+left shrinks to nothing: a Brownian bridge. One bound for all looks, as in Pocock's group sequential test
+("Group sequential methods in the design and analysis of clinical trials", Biometrika 64, 1977), is passed
+by such a bridge with probability `error`: that is the chance to stop a candidate whose whole score would be
+as good as the best. How hard each level is, by the designs before, is taken out first (a control variate).
 """
 
 from __future__ import annotations
@@ -26,18 +24,30 @@ LEVELS_A_LOOK = 5
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """Against whom and with what chance of error. `scores` are the rival's by level, in [0, 1]."""
+    """What is to be reached, and with what chance of error. Scores are in [0, 1].
+
+    `rival` is the id of the best, `target` its score, `usual` what is usually scored on each level.
+    """
 
     rival: str
-    score: float
-    scores: Mapping[str, float]
+    target: float
+    usual: Mapping[str, float]
     error: float
 
     @classmethod
     def against(
-        cls, rival: str, score: float, episodes: Sequence[EpisodeRecord], primary: str, error: float
+        cls,
+        rival: str,
+        target: float,
+        earlier: Sequence[Sequence[EpisodeRecord]],
+        primary: str,
+        error: float,
     ) -> Race:
-        return cls(rival, score, by_level(episodes, primary), error)
+        """`earlier` holds the episodes of all whole evaluations on these levels, the rival's among them."""
+        scores = [by_level(episodes, primary) for episodes in earlier]
+        keys = dict.fromkeys(key for one in scores for key in one)
+        usual = {key: fmean(one[key] for one in scores if key in one) for key in keys}
+        return cls(rival, target, usual, error)
 
     @property
     def name(self) -> str:
@@ -51,20 +61,23 @@ class Race:
 
     def lost(self, episodes: Sequence[EpisodeRecord], primary: str, levels: int) -> bool:
         """Whether the candidate stops here, after these episodes of an evaluation on so many levels."""
-        differences = self._differences(episodes, primary)
-        spread = float(np.sqrt(np.square(differences).sum()))
-        return spread > 0 and differences.sum() / spread <= -bound((levels - 1) // LEVELS_A_LOOK, self.error)
+        leads = self._leads(episodes, primary)
+        needed = self.target - fmean(self.usual.values())
+        steps = leads - needed
+        spread = float(np.sqrt(np.square(steps).sum() * (1 - len(steps) / levels)))
+        return spread > 0 and steps.sum() / spread <= -bound(-(-levels // LEVELS_A_LOOK), self.error)
 
     def estimate(self, episodes: Sequence[EpisodeRecord], primary: str) -> float:
-        """The score of a stopped candidate on all levels: the rival's, less what it was behind. In [0, 1].
+        """The score of a stopped candidate on all levels: the usual one and its lead. In [0, 1].
 
         Its own mean would tell how hard the first levels are.
         """
-        return float(np.clip(self.score + self._differences(episodes, primary).mean(), 0.0, 1.0))
+        lead = float(self._leads(episodes, primary).mean())
+        return min(1.0, max(0.0, fmean(self.usual.values()) + lead))
 
-    def _differences(self, episodes: Sequence[EpisodeRecord], primary: str) -> np.ndarray:
+    def _leads(self, episodes: Sequence[EpisodeRecord], primary: str) -> np.ndarray:
         own = by_level(episodes, primary)
-        return np.array([own[key] - self.scores[key] for key in own if key in self.scores])
+        return np.array([own[key] - self.usual[key] for key in own if key in self.usual])
 
 
 def by_level(episodes: Sequence[EpisodeRecord], primary: str) -> dict[str, float]:
@@ -78,7 +91,9 @@ def by_level(episodes: Sequence[EpisodeRecord], primary: str) -> dict[str, float
 
 
 @cache
-def bound(looks: int, error: float) -> float:
-    """What a standard normal walk passes at one of `looks` even looks with probability `error`."""
-    paths = np.random.default_rng(0).normal(size=(100_000, max(1, looks))).cumsum(axis=1)
-    return float(np.quantile((paths / np.sqrt(np.arange(1, max(1, looks) + 1))).max(axis=1), 1 - error))
+def bound(stages: int, error: float) -> float:
+    """What a Brownian bridge of so many stages passes at one of the looks between them with `error`."""
+    walks = np.random.default_rng(0).normal(size=(100_000, max(2, stages))).cumsum(axis=1)
+    part = np.arange(1, walks.shape[1]) / walks.shape[1]
+    bridges = (walks[:, :-1] - part * walks[:, -1:]) / np.sqrt(walks.shape[1] * part * (1 - part))
+    return float(np.quantile(bridges.max(axis=1), 1 - error))

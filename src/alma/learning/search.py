@@ -38,7 +38,7 @@ NO_CHILD: Child = (-1, -1)
 class Search:
     """One search. `children` parents are drawn a step; `concurrency` candidates are in flight at once.
 
-    `racing` is the chance that a candidate as good as the best so far is stopped early; 0: none is.
+    `racing` is the chance that a candidate that would be the best so far is stopped early; 0: none is.
     `met` says of a steady search that is played again what each child met (`started` events).
     """
 
