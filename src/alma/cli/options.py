@@ -25,6 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 AsEvents = Annotated[
     bool, typer.Option("--json", help="Print an event a line as JSON; the last one holds the summary.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Spend without asking first.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")]
 
 

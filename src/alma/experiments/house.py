@@ -148,9 +148,8 @@ async def open_house(
     if agent.name == "llm" and "executor" not in providers:
         raise ConfigError("--agent llm needs a model: give --execution-model, e.g. gpt-5-nano/low")
     paid = RunBudget({unit: getattr(config, f"budget_{unit}") for unit in PAID})
-    # A worker holds one game; games that wait for a model take no processor, so there may be many.
-    waiting = min(config.model_concurrency, MOST_WORKERS) if agent.runs_in == "host" and providers else 0
-    pool = EnvironmentPool(domain, plug_ins.worker_count(config.workers or waiting))
+    waits = agent.runs_in == "host" and bool(providers)
+    pool = EnvironmentPool(domain, parallel_games(config) if waits else plug_ins.worker_count(config.workers))
     try:
         report = await sandbox.self_check()
         if not report.ok:
@@ -161,6 +160,11 @@ async def open_house(
             await plug_ins.close_provider(provider)
         await pool.close()
         await sandbox.close()
+
+
+def parallel_games(config: RunConfig) -> int:
+    """Games at once where a model plays. A worker holds one; while it waits it takes no processor."""
+    return config.workers or min(config.model_concurrency, MOST_WORKERS)
 
 
 def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:

@@ -15,6 +15,7 @@ from typing import Any
 from alma.archive import DesignRow, open_archive
 from alma.domains.contract import Domain
 from alma.experiments import plug_ins
+from alma.experiments.estimate import planned_episodes
 from alma.experiments.folder import check_same_run, make_folder, write_config, write_designs, write_summary
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.experiments.house import House, Phases, collect_number, open_house, register
@@ -165,17 +166,8 @@ def _search_budget(config: RunConfig) -> RunBudget:
 
 def _shares(config: RunConfig, levels: Mapping[str, Sequence[Level]]) -> dict[str, float]:
     """The part of all planned episodes that validation and tables take: so much of a paid budget is kept."""
-    searched = config.collect_size + (1 + config.steps * config.children) * (
-        len(levels["search"]) * config.repeats
-    )
-    validation = config.finalists * len(levels["validation"]) * config.repeats
-    designs = 3 + (2 if config.controls else 0)
-    tested = sum(len(levels[split]) for split in TEST_SPLITS if split in levels)
-    tables = tested * config.held_out_repeats * config.collections * designs
-    if config.controls and config.held_out_size:
-        tables += searched + validation
-    whole = searched + validation + tables
-    return {"validation": validation / whole, "tables": tables / whole}
+    planned = planned_episodes(config, levels)
+    return {part: planned[part] / sum(planned.values()) for part in ("validation", "tables")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,11 @@ def price(name: str, prices: Mapping[str, JSON]) -> Price:
     return price_of(named.model, named.server.prices, own_prices(prices))
 
 
+def is_plug_in_model(name: str) -> bool:
+    """Whether an installed plug-in answers for it."""
+    return name.partition(":")[0] in {point.name for point in entry_points(group="alma.models")}
+
+
 def servers() -> list[dict[str, str]]:
     """The servers that a model's name may begin with, the plug-ins, and whether their keys are there."""
     rows = []
