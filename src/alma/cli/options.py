@@ -25,6 +25,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 AsEvents = Annotated[
     bool, typer.Option("--json", help="Print an event a line as JSON; the last one holds the summary.")
 ]
+Callbacks = Annotated[
+    list[str] | None,
+    typer.Option("--callback", help="Hears every event: MODULE:NAME, or a plug-in's name; repeatable."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Spend without asking first.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")]
 

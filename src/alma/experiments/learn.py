@@ -47,6 +47,7 @@ async def learn(
     With a `record` of another run it plays what that run played and no more.
     """
     started = time.monotonic()
+    listen("run", {"folder": str(run), "config": config.as_json()})
     proposer = plug_ins.proposer(config.proposer)
     selector = plug_ins.selector("random" if config.proposer == "random-parent" else config.selector)
     for name in config.start_from:
@@ -129,6 +130,7 @@ async def learn(
             summary["finished"] = True
             archive.finish_run("finished", summary)
             write_summary(run, summary)
+    listen("finished", {"summary": summary})
     return summary
 
 

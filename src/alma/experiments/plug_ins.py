@@ -193,6 +193,39 @@ def embedder(name: str) -> Embedder | None:
     raise ConfigError(f"unknown embedder {name!r}; known: auto, none")
 
 
+def callback(name: str) -> Listener:
+    """What hears a run's events: an entry point of `alma.callbacks`, or MODULE:NAME, looked for here too.
+
+    Raises ConfigError when there is no such thing.
+    """
+    for point in entry_points(group="alma.callbacks"):
+        if point.name == name:
+            loaded: Listener = point.load()
+            return loaded
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise ConfigError(f"unknown callback {name!r}; write it as MODULE:NAME, e.g. mlflow_tracker:track")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"--callback {name}: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"--callback {name} is nothing that can be called with an event")
+    return cast(Listener, found)
+
+
+def all_of(listeners: Sequence[Listener]) -> Listener:
+    """One that tells all of them, in order."""
+
+    def listen(kind: str, payload: Mapping[str, Any]) -> None:
+        for one in listeners:
+            one(kind, payload)
+
+    return listen
+
+
 def proposer(name: str) -> Callable[[Means], Proposer]:
     """What makes the proposer of that name. Raises ConfigError for an unknown one."""
     if name in PROPOSERS:
