@@ -82,6 +82,17 @@ async def test_every_design_meets_every_collection_and_no_memory_is_played_once(
 
 
 @in_loop
+async def test_the_learned_design_is_also_played_once_without_a_collection():
+    evaluator = Evaluates()
+    entries = [Entry("learned_bare", (ONE,), bare=True), Entry("learned", (ONE,))]
+    table = await play_entries(evaluator, entries, PROTOCOL, ["first", "second"], ["a", "b"])
+    assert [getattr(asked[3], "episodes", asked[3]) for asked in evaluator.asked] == [(), "first", "second"]
+    assert table[0].cells("success").keys() == table[1].cells("success").keys()
+    rows = summarise(table, "train", PROTOCOL, "success", seed=1, leader="learned")["designs"]
+    assert [row["episodes"] for row in rows] == [2, 4]
+
+
+@in_loop
 async def test_random_designs_share_the_collections_and_are_averaged():
     evaluator = Evaluates()
     protocol = Protocol("toy", Phase("train", 5), Phase("in_distribution", 4), 2, 6, 0)

@@ -11,7 +11,7 @@ from alma.experiments.replay import replay
 from alma.learning.config import RunConfig
 from alma.testing.loop import in_loop
 from alma.testing.server import LoopbackServer, at_random
-from alma.testing.server.mischief import PASSING
+from alma.testing.server.mischief import PASSING, script
 from alma.testing.server.parts import Parts
 
 CONFIG = RunConfig(
@@ -95,6 +95,7 @@ async def test_the_meta_agent_writes_repairs_and_is_told_what_came_of_it(tmp_pat
     table = summary["tables"][0]["designs"]
     scores = {row["name"]: row["success"] for row in table}
     assert scores["learned"] > scores["no_memory"]
+    assert scores["learned"] > scores["learned_bare"], "these designs know nothing of themselves"
 
 
 @in_loop
@@ -114,3 +115,18 @@ async def test_after_a_stop_no_settled_call_is_made_again(tmp_path):
     assert 0 <= again <= 3 * 2 * (CONFIG.workers + CONFIG.children)
     assert summary["learned"]["id"] == whole["learned"]["id"]
     assert summary["search"]["tokens"] == whole["search"]["tokens"]
+
+
+@pytest.mark.system
+@in_loop
+async def test_thirty_seconds_of_latency_lose_nothing(tmp_path):
+    small = replace(CONFIG, steps=1, children=1, held_out_size=0, collect_size=4, deploy_size=4)
+    bills = []
+    for name, kinds in (("calm", ()), ("slow", ("ok", "slow", "slow", "ok", "slow"))):
+        with LoopbackServer(Parts(), mischief=script(*kinds)) as server:
+            config = replace(small, base_url=server.base_url)
+            summary = await learn(config, tmp_path / name)
+            assert server.books.requests == server.books.served == summary["search"]["calls"]
+            assert server.books.kinds.get("slow", 0) == kinds.count("slow")
+        bills.append((summary["search"]["tokens"], summary["learned"]))
+    assert bills[0] == bills[1]

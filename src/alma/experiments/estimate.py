@@ -108,6 +108,7 @@ def planned_episodes(config: RunConfig, levels: Mapping[str, Sequence[Level]]) -
     validation = config.finalists * len(levels["validation"]) * config.repeats
     tested = sum(len(levels.get(split, ())) for split in ("in_distribution", "out_of_distribution"))
     designs = 3 + (2 if config.controls else 0)
+    designs += plug_ins.writes_freely(config.proposer, config.meta_model)
     tables = tested * config.held_out_repeats * config.collections * designs
     if config.held_out_size and config.controls:
         tables += config.collect_size + search + validation

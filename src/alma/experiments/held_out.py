@@ -27,11 +27,18 @@ Cell = tuple[str, int]
 class Entry:
     """A row of the table: one design, or several that the row averages (`random_design`).
 
-    Several designs share the collections out among them and are played once a level.
+    Several designs share the collections out among them and are played once a level. A `bare` design is
+    fed nothing: what it reaches, its code does and not its memory.
     """
 
     name: str
     designs: tuple[Design, ...]
+    bare: bool = False
+
+    @property
+    def once(self) -> bool:
+        """Whether the collection can't matter, so that one evaluation stands for all."""
+        return self.bare or self.designs == (NOTHING,)
 
 
 @dataclass(slots=True)
@@ -85,10 +92,11 @@ async def _evaluations(
     done = []
     for number, collection in enumerate(collections):
         here = replace(protocol, collection=number)
-        if entry.designs == (NOTHING,):
+        if entry.once:
             if number == 0:
-                nothing = await evaluator.evaluate(NOTHING, "held_out", here, collection, levels)
-            done.append((number, nothing))
+                fed = Collection.nothing() if entry.bare else collection
+                only = await evaluator.evaluate(entry.designs[0], "held_out", here, fed, levels)
+            done.append((number, only))
         elif len(entry.designs) == 1:
             done.append(
                 (number, await evaluator.evaluate(entry.designs[0], "held_out", here, collection, levels))
@@ -126,9 +134,8 @@ def summarise(
 
 def _row(scores: Scores, primary: str, seed: int) -> dict[str, Any]:
     entry = scores.entry
-    nothing = entry.designs == (NOTHING,)
-    episodes = [e for e, number in scores.episodes if not nothing or number == 0]
-    played = [(e, n) for e, n in scores.episodes if e.reward is not None and (not nothing or n == 0)]
+    episodes = [e for e, number in scores.episodes if not entry.once or number == 0]
+    played = [(e, n) for e, n in scores.episodes if e.reward is not None and (not entry.once or n == 0)]
     if not played:
         return {"name": entry.name, "failed": scores.failed or "no episode was played"}
     values = [_score(e, primary) for e, _ in played]

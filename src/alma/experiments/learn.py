@@ -256,6 +256,8 @@ async def held_out(
         entries.append(Entry("random_design", random))
         if controls.best is not None:
             entries.append(Entry("best_of_n", (controls.best.design,)))
+    if config.collect_size and plug_ins.writes_freely(config.proposer, config.meta_model):
+        entries.append(Entry("learned_bare", (learned.design,), bare=True))
     entries.append(Entry("learned", (learned.design,)))
     for entry in entries:
         for design in entry.designs:
@@ -264,7 +266,8 @@ async def held_out(
     for split, phase in _held_out_phases(house.domain, config):
         protocol = house.protocol(phases.collect, phase, repeats=config.held_out_repeats)
         levels = choose(house.domain, phase, config.seed)
-        episodes = len(levels) * config.held_out_repeats * (1 + (len(entries) - 1) * len(collections))
+        each = sum(1 if entry.once else len(collections) for entry in entries)
+        episodes = len(levels) * config.held_out_repeats * each
         listen("stage", {"name": f"held-out {split}", "episodes": episodes})
         table = await play_entries(
             evaluator, entries, protocol, collections, levels, lambda name: listen("entry", {"name": name})

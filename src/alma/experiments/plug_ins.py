@@ -240,6 +240,13 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
     raise ConfigError(f'unknown proposer {name!r}; known: {", ".join(PROPOSERS)}, command:"PROGRAM"')
 
 
+def writes_freely(proposer: str, meta_model: str | None) -> bool:
+    """Whether the designs may know of the domain by themselves, as the grammar's can't."""
+    if proposer in ("best-of-n", "random-parent"):
+        return meta_model is not None
+    return proposer != "grammar"
+
+
 def given_again(proposals: Sequence[ProposalRow]) -> Proposer:
     """What proposed those once, as a replay asks for them."""
     return GivenAgain(proposals)

@@ -34,6 +34,11 @@ class Collection:
         episodes = tuple(encode_episode(as_episode(t, domain)) for t in trajectories)
         return cls(key, tuple(trajectories), episodes, sum(t.outcome.success for t in trajectories))
 
+    @classmethod
+    def nothing(cls) -> Collection:
+        """No episode at all: what a design does by its own code alone."""
+        return cls("nothing", (), (), 0)
+
 
 def as_episode(trajectory: Trajectory, domain: str) -> Episode:
     """A trajectory as a design sees it: no level, no seed; the token says nothing."""

@@ -17,6 +17,7 @@ LABELS = {
     "no_memory": "no memory",
     "trajectory_retrieval": "trajectory retrieval",
     "random_design": "random design (mean)",
+    "learned_bare": "learned, but fed nothing",
     "best_of_n": "best of N random designs",
     "learned": "learned design",
 }
