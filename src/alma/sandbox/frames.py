@@ -25,7 +25,12 @@ def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
     return HEAD.pack(len(raw), len(body)) + raw + body
 
 
-class Channel(asyncio.Protocol):
+ROOM = 1 << 15
+"""Bytes that are read at once, into room that is kept: a plain protocol has asyncio make room for 256 kB
+anew each time, which takes longer than a message."""
+
+
+class Channel(asyncio.BufferedProtocol):
     """One end of a channel. What arrives goes to `take`; a broken frame or the end goes to `lose`, once."""
 
     def __init__(
@@ -35,6 +40,7 @@ class Channel(asyncio.Protocol):
         lose: Callable[[Exception | None], None],
     ) -> None:
         self._limit, self._take, self._lose = limit, take, lose
+        self._room = memoryview(bytearray(ROOM))
         self._buffer = bytearray()
         self._lost = False
         self._transport: asyncio.Transport | None = None
@@ -56,7 +62,11 @@ class Channel(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self._room[:nbytes])
         try:
             if not self._buffer and self._is_one(data):
                 self._take(parse(data[HEAD.size :]), b"")
