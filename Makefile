@@ -42,7 +42,7 @@ demo-textworld: $(VENV)/.textworld ## The same on TextWorld's engine, which it i
 test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock engine
 	$(BIN)/python -m pytest -n 2 -m "not system"
 
-test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.textworld $(VENV)/.minihack ## Run the other tests, with the engines; a skipped test fails
+test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.textworld $(VENV)/.minihack $(VENV)/.mlflow ## Run the other tests, with the engines; a skipped test fails
 	$(BIN)/python -m pytest -m system --no-skips
 
 soak: $(VENV)/.core ## Run searches with random faults and say what was lost or repeated (MINUTES=10)
@@ -108,6 +108,10 @@ $(VENV)/.dev: $(VENV)/.core
 
 $(VENV)/.docs: $(VENV)/.core
 	$(INSTALL) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.mlflow: $(VENV)/.core
+	$(INSTALL) -e '.[mlflow]'
 	@touch $@
 
 $(VENV)/.minihack: $(VENV)/.core

@@ -12,13 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from alma.cli import options
+from alma.cli.before import tell_and_ask
 from alma.cli.loop import run_async
 from alma.cli.progress import Events, Progress
 from alma.cli.tables import console, print_study, print_summary
+from alma.experiments import plug_ins
 from alma.experiments.learn import learn as learn_job
 from alma.experiments.lock import owner
 from alma.experiments.study import FILE
 from alma.experiments.study import study as study_job
+from alma.learning.candidate import Listener
 from alma.learning.config import RunConfig
 from alma.records import ConfigError, RunPaused
 from alma.report import write_report
@@ -36,6 +39,8 @@ def learn(
         "runs/learn"
     ),
     fresh: options.Fresh = False,
+    yes: options.Yes = False,
+    callback: options.Callbacks = None,
     as_json: options.AsEvents = False,
 ) -> None:
     """Learn a memory design on a domain; the same command goes on with a run that was stopped.
@@ -43,8 +48,11 @@ def learn(
     Example: alma learn --preset demo --run runs/demo
     """
     config = options.run_config(given)
+    hearing = listeners(callback)
     _prepare(run, fresh)
-    run_search(config, run, as_json)
+    if not as_json:
+        tell_and_ask(config, run, yes=yes)
+    run_search(config, run, as_json, hearing)
 
 
 @options.settings({name: hint for name, hint in options.SEARCH.items() if name != "seed"})
@@ -57,6 +65,8 @@ def study(
         "runs/study"
     ),
     fresh: options.Fresh = False,
+    yes: options.Yes = False,
+    callback: options.Callbacks = None,
     as_json: options.AsEvents = False,
 ) -> None:
     """Run the same search with several seeds; intervals are across searches. Goes on where it stood.
@@ -65,8 +75,11 @@ def study(
     """
     config = options.run_config(given)
     numbers = parse_seeds(seeds)
+    hearing = listeners(callback)
     _prepare(run, fresh)
-    run_study(config, numbers, run, as_json)
+    if not as_json:
+        tell_and_ask(config, run / f"seed-{numbers[0]}", yes=yes, searches=len(numbers))
+    run_study(config, numbers, run, as_json, hearing)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -83,10 +96,15 @@ def parse_seeds(text: str) -> list[int]:
     return numbers
 
 
-def run_search(config: RunConfig, run: Path, as_json: bool) -> None:
+def listeners(names: Sequence[str] | None) -> list[Listener]:
+    """The callbacks of these names. Raises ConfigError for one that isn't there."""
+    return [plug_ins.callback(name) for name in names or ()]
+
+
+def run_search(config: RunConfig, run: Path, as_json: bool, hearing: Sequence[Listener] = ()) -> None:
     """Run or go on with a search, with its progress, and print what it found."""
     with resumable(run), Events() if as_json else Progress() as progress:
-        summary = run_async(learn_job(config, run, progress.listen))
+        summary = run_async(learn_job(config, run, plug_ins.all_of([progress.listen, *hearing])))
         page = write_report(run)
         if isinstance(progress, Events):
             progress.finish({"report": str(page), "summary": summary})
@@ -104,10 +122,12 @@ def resumable(run: Path) -> Iterator[None]:
         raise RunPaused(f"paused: {paused}; to try them again: alma resume {run}") from None
 
 
-def run_study(config: RunConfig, seeds: Sequence[int], run: Path, as_json: bool) -> None:
+def run_study(
+    config: RunConfig, seeds: Sequence[int], run: Path, as_json: bool, hearing: Sequence[Listener] = ()
+) -> None:
     """Run or go on with a study, with its progress, and print what it found."""
     with resumable(run), Events() if as_json else Progress() as progress:
-        summary = run_async(study_job(config, seeds, run, progress.listen))
+        summary = run_async(study_job(config, seeds, run, plug_ins.all_of([progress.listen, *hearing])))
         for seed in seeds:
             write_report(run / f"seed-{seed}")
         page = write_report(run)

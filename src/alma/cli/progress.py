@@ -118,7 +118,7 @@ class Events:
 
     def listen(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._tally.hear(kind, payload)
-        if kind != "episode":
+        if kind not in ("episode", "finished"):
             self.write(kind, payload)
         now = time.monotonic()
         if now - self._told >= 1.0 or kind in ENDS:

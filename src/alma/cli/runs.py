@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from alma.cli import options
-from alma.cli.learn import run_search, run_study
+from alma.cli.learn import listeners, run_search, run_study
 from alma.cli.loop import run_async
 from alma.cli.progress import Progress
 from alma.cli.tables import console
@@ -36,6 +36,7 @@ def add(app: typer.Typer) -> None:
 def resume(
     given: dict[str, Any],
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    callback: options.Callbacks = None,
     as_json: options.AsEvents = False,
 ) -> None:
     """Go on with a run or study that was stopped or killed; what is finished is not done again.
@@ -45,9 +46,9 @@ def resume(
     if (run / FILE).is_file():
         settings, seeds = read_study(run)
         settings |= {name: value for name, value in given.items() if value is not None}
-        run_study(RunConfig(**settings), seeds, run, as_json)
+        run_study(RunConfig(**settings), seeds, run, as_json, listeners(callback))
     else:
-        run_search(_config_of(run, given), run, as_json)
+        run_search(_config_of(run, given), run, as_json, listeners(callback))
 
 
 def replay(

@@ -16,18 +16,20 @@ from alma.agents.contract import Agent
 from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
 from alma.archive import SqlArchive, open_archive
+from alma.archive.contract import ProposalRow
 from alma.domains.contract import Domain
 from alma.experiments.record import PARTS
+from alma.learning.candidate import Listener
 from alma.learning.evaluate import NOTHING
-from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.gateway import Gateway
 from alma.models.inbox import Inbox
 from alma.models.prices import Price, own_prices, price_of
 from alma.models.secrets import Discreet
 from alma.models.servers import SERVERS, ModelName, ModelSettings
+from alma.proposers.command import CommandProposer
 from alma.proposers.contract import Means, Proposer
-from alma.proposers.given import GivenFirst
+from alma.proposers.given import GivenAgain, GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.proposers.llm import LlmProposer, messages_of
 from alma.records import (
@@ -42,6 +44,7 @@ from alma.records import (
     Level,
     Split,
 )
+from alma.records.secrets import scrub
 from alma.sandbox import cures
 from alma.sandbox.auto import AutoSandbox
 from alma.sandbox.container import ContainerSandbox
@@ -125,6 +128,11 @@ def price(name: str, prices: Mapping[str, JSON]) -> Price:
     return price_of(named.model, named.server.prices, own_prices(prices))
 
 
+def is_plug_in_model(name: str) -> bool:
+    """Whether an installed plug-in answers for it."""
+    return name.partition(":")[0] in {point.name for point in entry_points(group="alma.models")}
+
+
 def servers() -> list[dict[str, str]]:
     """The servers that a model's name may begin with, the plug-ins, and whether their keys are there."""
     rows = []
@@ -185,15 +193,56 @@ def embedder(name: str) -> Embedder | None:
     raise ConfigError(f"unknown embedder {name!r}; known: auto, none")
 
 
+def callback(name: str) -> Listener:
+    """What hears a run's events: an entry point of `alma.callbacks`, or MODULE:NAME, looked for here too.
+
+    Raises ConfigError when there is no such thing.
+    """
+    for point in entry_points(group="alma.callbacks"):
+        if point.name == name:
+            loaded: Listener = point.load()
+            return loaded
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise ConfigError(f"unknown callback {name!r}; write it as MODULE:NAME, e.g. mlflow_tracker:track")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"--callback {name}: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"--callback {name} is nothing that can be called with an event")
+    return cast(Listener, found)
+
+
+def all_of(listeners: Sequence[Listener]) -> Listener:
+    """One that tells all of them, in order."""
+
+    def listen(kind: str, payload: Mapping[str, Any]) -> None:
+        for one in listeners:
+            one(kind, payload)
+
+    return listen
+
+
 def proposer(name: str) -> Callable[[Means], Proposer]:
     """What makes the proposer of that name. Raises ConfigError for an unknown one."""
     if name in PROPOSERS:
         return PROPOSERS[name]
+    if name.startswith("command:"):
+        command = name.removeprefix("command:")
+        return lambda means: CommandProposer(means, command, lambda text: scrub(text, os.environ))
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
             loaded: Callable[[Means], Proposer] = point.load()
             return loaded
-    raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
+    raise ConfigError(f'unknown proposer {name!r}; known: {", ".join(PROPOSERS)}, command:"PROGRAM"')
+
+
+def given_again(proposals: Sequence[ProposalRow]) -> Proposer:
+    """What proposed those once, as a replay asks for them."""
+    return GivenAgain(proposals)
 
 
 def given_first(names: Sequence[str], proposer: Proposer) -> Proposer:
