@@ -14,7 +14,6 @@ import pickle
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,14 +23,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
+from alma.domains.line import HostLine, WorkerLine, frame
 from alma.records import AlmaError, DomainError, Level, Observation, without_secrets
 
 Answer = Callable[[Any], Awaitable[Any]]
 """Answers what a job asks in mid-episode."""
-
-
-SIZE = struct.Struct(">Q")
-"""Goes before each message of a worker. The host's messages are bare pickles, read from a stream."""
 
 
 class EnvironmentPool:
@@ -199,8 +195,8 @@ class _Worker:
             start_new_session=True,
         )
         theirs.close()
-        self._line: _Line | None = None
-        self._unsent = pickle.dumps(domain)
+        self._line: HostLine | None = None
+        self._domain = domain
 
     async def run(self, request: Any, answer: Answer | None) -> Any:
         kind, value = await self.exchange(request)
@@ -223,13 +219,12 @@ class _Worker:
 
     async def exchange(self, message: Any) -> tuple[str, Any]:
         """Say `message` to the worker and hear what it says next. The event loop is never blocked."""
-        data = self._unsent + pickle.dumps(message)
-        self._unsent = b""
         try:
             if self._line is None:
                 loop = asyncio.get_running_loop()
-                _, self._line = await loop.create_connection(_Line, sock=self._socket)
-            reply: tuple[str, Any] = pickle.loads(await self._line.exchange(data, self._timeout))
+                _, self._line = await loop.create_connection(HostLine, sock=self._socket)
+                message = (self._domain, message)
+            reply: tuple[str, Any] = await self._line.exchange(frame(message), self._timeout)
             return reply
         except TimeoutError:
             raise _DeadWorkerError(f"no answer within {self._timeout:g} s") from None
@@ -243,50 +238,6 @@ class _Worker:
                 return f"worker killed by {signal.Signals(-code).name}"
             return f"worker exited with {code}"
         return "worker closed its pipe"
-
-
-class _Line(asyncio.Protocol):
-    """The socket to a worker: one message there, one back. Streams would wake the host twice for it."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
-        self._heard = bytearray()
-        self._reply: asyncio.Future[bytearray] | None = None
-
-    def exchange(self, data: bytes, timeout_seconds: float) -> asyncio.Future[bytearray]:
-        """The next message, without its size. Raises TimeoutError, or OSError when the worker is gone."""
-        reply = self._reply = self._loop.create_future()
-        if self._transport.is_closing():
-            reply.set_exception(ConnectionResetError())
-            return reply
-        late = self._loop.call_later(timeout_seconds, self._settle, TimeoutError())
-        reply.add_done_callback(lambda _: late.cancel())
-        self._transport.write(data)
-        return reply
-
-    def close(self) -> None:
-        self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        heard = self._heard
-        heard += data
-        if len(heard) >= SIZE.size and len(heard) == SIZE.size + SIZE.unpack_from(heard)[0]:
-            self._heard = bytearray()
-            del heard[: SIZE.size]
-            if self._reply is not None and not self._reply.done():
-                self._reply.set_result(heard)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._settle(ConnectionResetError())
-
-    def _settle(self, error: Exception) -> None:
-        if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(error)
 
 
 class _DeadWorkerError(Exception):
@@ -309,25 +260,21 @@ def reset(environment: Environment, ask: Callable[[Any], Any]) -> Observation:
 def main() -> None:
     """A worker: receives the domain, then runs jobs until the host's end closes; then its folder goes too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stream = socket.socket(fileno=int(sys.argv[1])).makefile("rwb")
-
-    def send(data: bytes) -> None:
-        stream.write(SIZE.pack(len(data)) + data)
-        stream.flush()
+    line = WorkerLine(socket.socket(fileno=int(sys.argv[1])))
 
     def ask(question: Any) -> Any:
-        data = pickle.dumps(("ask", question))
+        framed = frame(("ask", question))
         try:
-            send(data)
-            return pickle.load(stream)
+            line.say(framed)
+            return line.hear()
         except (EOFError, OSError) as error:
             raise _HostGoneError from error
 
     try:
-        domain: Domain = pickle.load(stream)
+        domain, request = line.hear()
         while True:
-            level, job, arguments = pickle.load(stream)
-            send(_play(domain, level, job, ask, arguments))
+            line.say(_play(domain, ask, *request))
+            request = line.hear()
     except (EOFError, OSError, _HostGoneError):
         shutil.rmtree(sys.argv[2], ignore_errors=True)
         os._exit(0)
@@ -338,17 +285,17 @@ class _HostGoneError(BaseException):
 
 
 def _play(
-    domain: Domain, level: Level, job: Callable[..., Any], ask: Any, arguments: tuple[Any, ...]
+    domain: Domain, ask: Any, level: Level, job: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> bytes:
     """The message that ends a job. Whatever an engine raises, an OSError too, is its answer."""
     try:
         environment = domain.open(level)
         try:
-            return pickle.dumps(("done", job(environment, ask, *arguments)))
+            return frame(("done", job(environment, ask, *arguments)))
         finally:
             environment.close()
     except Exception as error:
-        return pickle.dumps(("error", _sendable(error)))
+        return frame(("error", _sendable(error)))
 
 
 def _sendable(error: Exception) -> Exception:

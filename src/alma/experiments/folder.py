@@ -6,6 +6,7 @@ The archive beside them is the truth; these are for people and programs that rea
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def write_config(run: Path, config: RunConfig) -> None:
     lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
     for table, entries in tables.items():
         lines += ["", f"[{table}]", *(f"{_toml(name)} = {_toml(value)}" for name, value in entries.items())]
-    (run / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _replace(run / "config.toml", "\n".join(lines) + "\n")
 
 
 def write_designs(run: Path, archive: Archive) -> None:
@@ -74,10 +75,22 @@ def write_designs(run: Path, archive: Archive) -> None:
 
 
 def write_summary(run: Path, summary: Mapping[str, Any]) -> None:
-    """Replace `summary.json` in one move, so that a reader never sees half of it."""
-    part = run / "summary.json.part"
-    part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    part.replace(run / "summary.json")
+    _replace(run / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """In one move and onto the disk, so that neither a reader nor a power cut finds half of it."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _toml(value: JSON) -> str:

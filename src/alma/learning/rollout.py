@@ -94,11 +94,20 @@ def _finish(coroutine: Any) -> None:
     raise RuntimeError("an agent that runs in the worker must not wait for anything")
 
 
-def step_through(environment: Environment, ask: Callable[[Any], Any]) -> Any:
-    """The worker's half of an episode that is played from the host: act as told until told to stop."""
+def step_through(environment: Environment, ask: Callable[[Any], Any]) -> Outcome:
+    """The worker's half of an episode that is played from the host: act as told until told to stop.
+
+    It says a step's values alone, and a list of actions only when it is new: most come again and again.
+    """
+    numbers: dict[tuple[str, ...] | None, int] = {}
     action = ask(environment.reset())
     while action is not None:
-        action = ask(environment.step(action))
+        step = environment.step(action)
+        offered = step.admissible
+        new = offered not in numbers
+        number = numbers.setdefault(offered, len(numbers))
+        values = (step.action, step.observation, step.score, step.done, step.error, step.parts)
+        action = ask((number, offered if new else None, values))
     return environment.outcome()
 
 
@@ -112,9 +121,18 @@ async def _play_from_host(
     seed: int,
     model: Model | None,
 ) -> Trajectory:
+    """The host's half; it puts the steps together again."""
+    lists: list[tuple[str, ...] | None] = []
+
+    async def step(action: str) -> Step:
+        number, offered, (played, observation, *rest) = await talk.tell(action)
+        if number == len(lists):
+            lists.append(offered)
+        return Step(played, observation, lists[number], *rest)
+
     async with pool.talk(level, step_through) as talk:
         first: Observation = await talk.begin()
-        game = Game(first, talk.tell, step_limit)
+        game = Game(first, step, step_limit)
         await agent.play(game, _FromHost(recall, on_step), model, seed)
         outcome: Outcome = await talk.tell(None)
     return Trajectory(level.key, first, tuple(game.steps), outcome)

@@ -12,6 +12,7 @@ import math
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 HEAD = struct.Struct(">II")
@@ -25,8 +26,14 @@ def pack(message: dict[str, Any], body: bytes = b"") -> bytes:
     return HEAD.pack(len(raw), len(body)) + raw + body
 
 
-class Channel(asyncio.Protocol):
-    """One end of a channel. What arrives goes to `take`; a broken frame or the end goes to `lose`, once."""
+ROOM = 1 << 15
+"""Bytes that are read at once. The host's end keeps its room: a plain protocol has asyncio make 256 kB of it
+anew each time, which takes longer than a message.
+"""
+
+
+class _Frames:
+    """Cuts what is heard into frames. They go to `take`; a broken frame or the end goes to `lose`, once."""
 
     def __init__(
         self,
@@ -37,26 +44,8 @@ class Channel(asyncio.Protocol):
         self._limit, self._take, self._lose = limit, take, lose
         self._buffer = bytearray()
         self._lost = False
-        self._transport: asyncio.Transport | None = None
 
-    @classmethod
-    async def over(
-        cls,
-        link: socket.socket,
-        limit: int,
-        take: Callable[[dict[str, Any], bytes], None],
-        lose: Callable[[Exception | None], None],
-    ) -> Channel:
-        """A channel over a connected socket, which it owns from now on."""
-        loop = asyncio.get_running_loop()
-        _, channel = await loop.create_connection(lambda: cls(limit, take, lose), sock=link)
-        return channel
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
+    def _hear(self, data: bytes) -> None:
         try:
             if not self._buffer and self._is_one(data):
                 self._take(parse(data[HEAD.size :]), b"")
@@ -68,21 +57,6 @@ class Channel(asyncio.Protocol):
             self._end(None)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._end(error)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._end(None)
-
-    def send(self, frame: bytes) -> int:
-        """Send a frame, if there is still someone to take it; returns how many bytes wait unread."""
-        if self._lost or self._transport is None or self._transport.is_closing():
-            return 0
-        self._transport.write(frame)
-        return self._transport.get_write_buffer_size()
-
-    def close(self) -> None:
-        self._lost = True
-        if self._transport is not None:
-            self._transport.abort()
 
     def _is_one(self, data: bytes) -> bool:
         """Whether these bytes are just one frame without a body, as most are: then nothing is copied."""
@@ -111,6 +85,90 @@ class Channel(asyncio.Protocol):
         if not self._lost:
             self._lost = True
             self._lose(error)
+
+
+class Channel(_Frames, asyncio.BufferedProtocol):
+    """The host's end, which never waits for the other one."""
+
+    def __init__(
+        self,
+        limit: int,
+        take: Callable[[dict[str, Any], bytes], None],
+        lose: Callable[[Exception | None], None],
+    ) -> None:
+        super().__init__(limit, take, lose)
+        self._room = memoryview(bytearray(ROOM))
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def over(
+        cls,
+        link: socket.socket,
+        limit: int,
+        take: Callable[[dict[str, Any], bytes], None],
+        lose: Callable[[Exception | None], None],
+    ) -> Channel:
+        """A channel over a connected socket, which it owns from now on."""
+        loop = asyncio.get_running_loop()
+        _, channel = await loop.create_connection(lambda: cls(limit, take, lose), sock=link)
+        return channel
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._hear(bytes(self._room[:nbytes]))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(None)
+
+    def send(self, frame: bytes) -> int:
+        """Send a frame, if there is still someone to take it; returns how many bytes wait unread."""
+        if self._lost or self._transport is None or self._transport.is_closing():
+            return 0
+        self._transport.write(frame)
+        return self._transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        self._lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class WorkerChannel(_Frames):
+    """The design's end. It waits until the host, which always reads, has taken what it sends.
+
+    A transport of asyncio would cost each worker a third of a megabyte of its own.
+    """
+
+    def __init__(
+        self,
+        link: socket.socket,
+        limit: int,
+        take: Callable[[dict[str, Any], bytes], None],
+        lose: Callable[[Exception | None], None],
+    ) -> None:
+        super().__init__(limit, take, lose)
+        self._link = link
+        asyncio.get_running_loop().add_reader(link, self._read)
+
+    def send(self, frame: bytes) -> None:
+        with suppress(OSError):
+            self._link.sendall(frame)
+
+    def _read(self) -> None:
+        try:
+            data = self._link.recv(ROOM)
+        except OSError:
+            data = b""
+        if data:
+            self._hear(data)
+        else:
+            self._end(None)
 
 
 def parse(head: bytes) -> dict[str, Any]:

@@ -33,7 +33,12 @@ FRAME_LIMIT = 64 << 20
 
 def run(channel: socket.socket) -> None:
     """Serve one design over `channel` until it closes."""
-    asyncio.run(_Worker(channel).serve())
+    # `asyncio.run` would also see to interrupts and a pool of threads, in pages that are then a worker's own.
+    loop = asyncio.SelectorEventLoop()
+    try:
+        loop.run_until_complete(_Worker(channel).serve())
+    finally:
+        loop.close()
 
 
 def _files() -> list[str]:
@@ -56,7 +61,7 @@ class _Worker:
 
     def __init__(self, channel: socket.socket) -> None:
         self._socket = channel
-        self._channel: frames.Channel
+        self._channel: frames.WorkerChannel
         self._ended = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_call = 0
@@ -69,7 +74,7 @@ class _Worker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        self._channel = await frames.Channel.over(self._socket, FRAME_LIMIT, self._take, self._lose)
+        self._channel = frames.WorkerChannel(self._socket, FRAME_LIMIT, self._take, self._lose)
         await self._ended.wait()
 
     def _take(self, message: dict[str, Any], body: bytes) -> None:
