@@ -86,8 +86,8 @@ class Evaluator:
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
         if self.model is not None:
             agent += f" model {self.model.name}"
-        if self.services.name and design is not NOTHING:
-            agent += f" designs {self.services.name}"
+        if design is not NOTHING and (services_name := self.services.name_for(design.source)):
+            agent += f" designs {services_name}"
         domain = self.pool.domain
         keys = [domain.content_key(level) for level in levels]
         identity = evaluation_id(design.id, stage, protocol, agent, [domain.version, *keys], collection.key)
