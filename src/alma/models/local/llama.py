@@ -1,4 +1,4 @@
-"""llama.cpp around one file of weights: completions, and the exact likelihood of each of several texts.
+"""llama.cpp around one file of weights: completions, and the likeliest of several texts, exactly.
 
 Run as a program it answers on standard input (`alma.models.process`). The binding's server object opens an
 address by itself: here a socket in a folder that only this user can enter. One thread, since two on shared
@@ -7,12 +7,13 @@ cores wait for each other most of the time; one slot, whose prefix is kept from 
 
 from __future__ import annotations
 
+import heapq
 import http.client
 import json
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,37 +57,49 @@ class Llama:
         """A chat completion as OpenAI's protocol has it, or an object with an `error`."""
         return self._server.handle_chat_completions(dict(fields))
 
-    def likelihoods(self, prompt: str, texts: Sequence[str]) -> dict[str, Any]:
-        """The log-probability of each text as what follows the prompt, and the tokens that this took."""
+    def choose(self, prompt: str, texts: Sequence[str], mean: bool) -> dict[str, Any]:
+        """Which of the texts is likeliest to follow the prompt (by the token, with `mean`), and at what cost.
+
+        No text may begin another. A text is at most as likely as its beginning, so the likeliest beginning is
+        followed first and the first whole text that comes up is the answer; means have no such bound.
+        """
         tokens = self._tokens(prompt)
-        tree: dict[int, Any] = {}
-        paths = [self._tokens(text) for text in texts]
-        for path in paths:
-            branch = tree
-            for token in path:
-                branch = branch.setdefault(token, {})
-        found: dict[tuple[int, ...], float] = {}
-        cached: int | None = None
-        for before, token in _walk(tree):
-            answer = self._server.handle_completions(
-                {
-                    "prompt": [*tokens, *before],
-                    "n_predict": 1,
-                    "n_probs": 1,
-                    "logit_bias": [[token, FORCED]],
-                    "temperature": 0,
-                }
-            )
-            if "error" in answer:
-                return dict(answer)
-            cached = answer["usage"]["prompt_tokens_details"]["cached_tokens"] if cached is None else cached
-            found[(*before, token)] = answer["choices"][0]["logprobs"]["content"][0]["logprob"]
-        sums = [sum(found[tuple(path[: end + 1])] for end in range(len(path))) for path in paths]
+        paths = [tuple(self._tokens(text)) for text in texts]
+        asked, kept = 0, None
+        open_: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, ())]
+        whole: dict[tuple[int, ...], float] = {}
+        while open_:
+            cost, _, before = heapq.heappop(open_)
+            if before in paths:
+                whole[before] = cost
+                if mean:
+                    continue
+                break
+            # In the order of the texts, so that equal ones are always told apart the same way.
+            for token in dict.fromkeys(path[len(before)] for path in paths if path[: len(before)] == before):
+                answer = self._server.handle_completions(
+                    {
+                        "prompt": [*tokens, *before],
+                        "n_predict": 1,
+                        "n_probs": 1,
+                        "logit_bias": [[token, FORCED]],
+                        "temperature": 0,
+                    }
+                )
+                if "error" in answer:
+                    return dict(answer)
+                if kept is None:
+                    kept = answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+                asked += 1
+                likely = answer["choices"][0]["logprobs"]["content"][0]["logprob"]
+                heapq.heappush(open_, (cost - likely, asked, (*before, token)))
+        best = min(whole, key=lambda path: whole[path] / len(path) if mean else whole[path])
         return {
-            "sums": sums,
-            "lengths": [len(path) for path in paths],
-            "prompt_tokens": len(tokens) + len(found),
-            "cached_tokens": cached or 0,
+            "best": paths.index(best),
+            "cost": whole[best],
+            "length": len(best),
+            "prompt_tokens": len(tokens) + asked,
+            "cached_tokens": kept,
         }
 
     def _tokens(self, text: str) -> list[int]:
@@ -103,13 +116,6 @@ class Llama:
             connection.close()
 
 
-def _walk(tree: Mapping[int, Any], before: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Each node and the path to it, depth first: so the server's kept prefix serves the next one."""
-    for token, branch in tree.items():
-        yield before, token
-        yield from _walk(branch, (*before, token))
-
-
 def main(path: Path) -> None:
     loaded: list[Llama] = []
     with tempfile.TemporaryDirectory(prefix="alma-") as folder:
@@ -118,7 +124,7 @@ def main(path: Path) -> None:
             if not loaded:
                 loaded.append(Llama(path, folder))
             if "texts" in message:
-                return loaded[0].likelihoods(message["prompt"], message["texts"])
+                return loaded[0].choose(message["prompt"], message["texts"], message["mean"])
             return loaded[0].chat(message)
 
         serve(answer)

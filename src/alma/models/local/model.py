@@ -80,17 +80,13 @@ class LocalModel:
 
     async def _chosen(self, request: Request) -> Reply:
         texts = [f" {choice}\n" for choice in request.choices]
-        found = await self._helper.ask({"prompt": transcript(request.messages), "texts": texts})
+        found = await self._helper.ask(
+            {"prompt": transcript(request.messages), "texts": texts, "mean": self._mean}
+        )
         if "error" in found:
             return self._without(found)
-        lengths: Sequence[int] = found["lengths"]
-        scores = [
-            total / (length if self._mean else 1)
-            for total, length in zip(found["sums"], lengths, strict=True)
-        ]
-        best = max(range(len(texts)), key=lambda place: scores[place])
-        usage = Usage(1, found["prompt_tokens"], lengths[best], found["cached_tokens"])
-        return Reply(request.choices[best], usage)
+        usage = Usage(1, found["prompt_tokens"], found["length"], found["cached_tokens"])
+        return Reply(request.choices[found["best"]], usage)
 
     def _without(self, answer: Mapping[str, Any]) -> Reply:
         """What becomes of an error: a full context is an answer."""
