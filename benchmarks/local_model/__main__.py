@@ -100,8 +100,9 @@ async def row(
     return await evaluator.evaluate(design, "validation", protocol, collection, levels)
 
 
-async def main(tasks: int, model: str) -> None:
-    config = RunConfig(
+def config(model: str) -> RunConfig:
+    """One episode after the other, so that seconds a step are the model's."""
+    return RunConfig(
         domain="textworld:fetch",
         agent="llm",
         execution_model=model,
@@ -110,11 +111,17 @@ async def main(tasks: int, model: str) -> None:
         workers=1,
         model_concurrency=1,
     )
+
+
+def nearest() -> Design:
+    return Design.from_source(SOURCE.read_text(encoding="utf-8"), "nearest transcript")
+
+
+async def main(tasks: int, model: str) -> None:
     before = os.getloadavg()[0]
-    nearest = Design.from_source(SOURCE.read_text(encoding="utf-8"), "nearest transcript")
     baseline = plug_ins.design("trajectory_retrieval")
     with tempfile.TemporaryDirectory() as folder:
-        async with open_house(config) as house:
+        async with open_house(config(model)) as house:
             played = short_quests(house.domain, "in_distribution", tasks)
             levels = [Level(task) for task, _, _ in played]
             nothing = Collection.of("nothing", (), house.domain.name)
@@ -125,19 +132,18 @@ async def main(tasks: int, model: str) -> None:
             rows: dict[str, Evaluation] = {}
             with open_archive(Path(folder, "archive.db"), "local-model") as archive:
                 archive.start_run("local-model", {}, 0)
-                rows["random choice"] = await row(chance, archive, NOTHING, nothing, levels, RANDOM_REPEATS)
-                rows["no memory"] = await row(house, archive, NOTHING, nothing, levels, 1)
-                rows["trajectory retrieval, other tasks"] = await row(
-                    house, archive, baseline, other, levels, 1
-                )
-                rows["nearest transcript, other tasks"] = await row(house, archive, nearest, other, levels, 1)
-                rows["nearest transcript, the same tasks"] = await row(
-                    house, archive, nearest, same, levels, 1
-                )
+                for name, who, design, fed, repeats in (
+                    ("random choice", chance, NOTHING, nothing, RANDOM_REPEATS),
+                    ("no memory", house, NOTHING, nothing, 1),
+                    ("trajectory retrieval, other tasks", house, baseline, other, 1),
+                    ("nearest transcript, other tasks", house, nearest(), other, 1),
+                    ("nearest transcript, the same tasks", house, nearest(), same, 1),
+                ):
+                    rows[name] = await row(who, archive, design, fed, levels, repeats)
             print(
-                f"`{config.domain}`, {len(levels)} quests of {SHORTEST} to {LONGEST} steps in distribution, "
-                f"at most {STEP_LIMIT} steps, one episode each ({RANDOM_REPEATS} of random choice), "
-                f"{len(other.episodes)} solved episodes of train; "
+                f"`{house.domain.name}`, {len(levels)} quests of {SHORTEST} to {LONGEST} steps in "
+                f"distribution, at most {STEP_LIMIT} steps, one episode each ({RANDOM_REPEATS} of random "
+                f"choice), {len(other.episodes)} solved episodes of train; "
                 f"model `{house.providers['executor'].name}`, embedder `{embedder}`; "
                 f"one worker, load {before:.1f} before and {os.getloadavg()[0]:.1f} after, on "
                 f"{len(os.sched_getaffinity(0))} cores.\n"

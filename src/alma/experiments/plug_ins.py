@@ -17,6 +17,7 @@ from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
 from alma.archive import SqlArchive, open_archive
 from alma.domains.contract import Domain
+from alma.experiments.environment import environment
 from alma.experiments.record import PARTS
 from alma.learning.evaluate import NOTHING
 from alma.learning.search import Listener
@@ -124,9 +125,10 @@ def agent(name: str, domain: Domain, options: Mapping[str, JSON]) -> Agent:
 
 
 def model_settings(base_url: str | None, prices: Mapping[str, JSON], most: int) -> ModelSettings:
-    """What models need beside their names. Keys are read here from the environment, and nowhere else."""
+    """What models need beside their names. Keys are read here, and nowhere else."""
+    told = environment()
     variables = {server.key_variable for server in SERVERS.values() if server.key_variable}
-    keys = {name: os.environ[name] for name in variables if os.environ.get(name)}
+    keys = {name: told[name] for name in variables if told.get(name)}
     return ModelSettings(base_url, keys, own_prices(prices), most)
 
 
@@ -142,7 +144,7 @@ def servers() -> list[dict[str, str]]:
     for server in SERVERS.values():
         key = "none needed"
         if server.key_variable:
-            key = f"{server.key_variable} is {'set' if os.environ.get(server.key_variable) else 'not set'}"
+            key = f"{server.key_variable} is {'set' if environment().get(server.key_variable) else 'not set'}"
         example = "gpt-5-nano/low" if server.name == "openai" else f"{server.name}:NAME"
         rows.append({"name": server.name, "address": server.base_url, "key": key, "example": example})
     model = WEIGHTS[LOCAL_DEFAULT].find()
@@ -194,7 +196,7 @@ def gateway(
     provider: Provider, role: str, ledger: Ledger, budget: Budget, record: Recorded | None, listen: Listener
 ) -> Gate:
     """A model with its books; with a `record` it only answers from there."""
-    return Gateway(Discreet(provider, os.environ), role, ledger, budget, record, listen)
+    return Gateway(Discreet(provider, environment()), role, ledger, budget, record, listen)
 
 
 def install_local() -> dict[str, str]:
