@@ -1,6 +1,6 @@
 """Where keys are read from: the environment, and for names that it lacks a file `.env` in the working folder.
 
-What the file says stays in this process's memory: it is never put into the environment, which children inherit.
+What the file says stays in this process's memory: never in the environment, which children inherit.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from alma import baselines
 from alma.agents.contract import Agent
@@ -398,6 +398,3 @@ def worker_count(asked: int) -> int:
 def blame(error: AlmaError) -> str:
     """An error in one line."""
     return " ".join(str(error).split())
-
-
-Listing = dict[str, Any]
