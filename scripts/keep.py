@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "textworld_table": ("-m", "benchmarks.demo_table", "runs/demo-textworld"),
     "families_table": ("-m", "benchmarks.demo_table", "runs/textworld"),
     "selectors": ("-m", "benchmarks.selectors", "--runs", "runs/demo"),
+    "racing": ("-m", "benchmarks.racing", "--runs", "runs/demo"),
     "live": ("-m", "benchmarks.live"),
     "local_model": ("-m", "benchmarks.local_model"),
     "transfer": ("-m", "benchmarks.transfer"),

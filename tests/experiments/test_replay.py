@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import sys
 from dataclasses import replace
 
 import pytest
@@ -29,6 +30,20 @@ CONFIG = RunConfig(
     controls=2,
     workers=1,
 )
+AGENT = """
+import json, os
+from pathlib import Path
+
+known = json.loads(Path("archive/index.json").read_text())
+Path("design.py").write_text(f'''
+from alma.memory import Memory
+
+
+class Made(Memory):
+    async def retrieve(self, situation):
+        return "open {os.path.basename(os.getcwd())} {len(known)}"
+''')
+"""
 SEARCH = replace(CONFIG, held_out_size=0, controls=0)
 
 
@@ -68,6 +83,32 @@ async def test_what_a_stopped_run_had_done_replays(tmp_path, stop):
     found = await replay(SEARCH, tmp_path / "run", tmp_path / "again")
     assert found.difference is None, str(found.difference)
     assert 2 <= found.events == len(Record(tmp_path / "again").history())
+
+
+@pytest.mark.parametrize("stop", [None, ("evaluated", 3)])
+@in_loop
+async def test_a_steady_search_replays_as_it_went(tmp_path, stop):
+    steady = replace(SEARCH if stop else CONFIG, schedule="steady", steps=3, racing=0.2)
+    if stop:
+        with pytest.raises(StopError):
+            await learn(steady, tmp_path / "run", stop_after(*stop))
+    await learn(steady, tmp_path / "run")
+    found = await replay(steady, tmp_path / "run", tmp_path / "again")
+    assert found.difference is None, str(found.difference)
+    assert found.archive_hash == Record(tmp_path / "run").hash()
+
+
+@in_loop
+async def test_a_search_by_a_program_replays_without_the_program(tmp_path):
+    agent = tmp_path / "agent.py"
+    agent.write_text(AGENT)
+    asked = replace(SEARCH, proposer=f"command:{sys.executable} {agent}")
+    summary = await learn(asked, tmp_path / "run")
+    assert summary["search"]["candidates"] == 4
+    agent.unlink()
+    found = await replay(asked, tmp_path / "run", tmp_path / "again")
+    assert found.difference is None, str(found.difference)
+    assert not (tmp_path / "again/workspaces").exists()
 
 
 @in_loop

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from ring import NOTES, TRAIN, hidden, levels, memory, protocol_of, ring
 
-from alma.learning.search import REPAIRS, Search, validate
+from alma.learning.candidate import REPAIRS
+from alma.learning.search import Search, validate
 from alma.learning.verify import FEW_LEVELS
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.records import Failure, Proposal
@@ -44,7 +45,19 @@ class Script:
         return Proposal(self.mended.get(proposal.source, proposal.source), parents=proposal.parents)
 
 
-async def search(r, proposer, *, steps=1, children=2, concurrency=3, listen=lambda kind, payload: None, **kw):
+async def search(
+    r,
+    proposer,
+    *,
+    steps=1,
+    children=2,
+    concurrency=3,
+    listen=lambda kind, payload: None,
+    on=LEVELS,
+    steady=False,
+    racing=0.0,
+    **kw,
+):
     collection = await r.collect(TRAIN[:10])
     protocol = protocol_of(**kw)
     selector = GreedySelector() if isinstance(proposer, Script) else RankSelector()
@@ -54,12 +67,14 @@ async def search(r, proposer, *, steps=1, children=2, concurrency=3, listen=lamb
         selector,
         protocol,
         collection,
-        LEVELS,
+        on,
         steps,
         children,
         5,
         concurrency,
         listen,
+        racing,
+        steady,
     )
     return await run.run()
 
@@ -259,3 +274,88 @@ async def test_without_an_evaluated_design_nothing_is_learned(tmp_path):
         await search(r, Script({(0, 0): RAISES, (0, 1): "x = 1"}))
         collection = await r.collect([])
         assert await validate(r.evaluator, 3, protocol_of(), collection, TRAIN[:2]) is None
+
+
+@in_loop
+async def test_a_candidate_far_behind_the_best_is_stopped_early_and_scored_against_it(tmp_path):
+    on = TRAIN[40:70]
+    places = {"/".join(level.task.id.split("/")[1:3]): hidden(level) for level in on}
+    told = 'house, thing = situation.observation.split()[4].strip(",."), situation.goal.split()[2]'
+    knowing = memory(f"{told}\nreturn {places!r}.get(house + '/' + thing)")
+    sources = {(0, 0): knowing, (1, 0): names("moon"), (2, 0): knowing + "X = 1\n"}
+    heard = []
+    async with ring(tmp_path, limit=1000) as r:
+        listen = lambda kind, payload: heard.append(payload) if kind == "evaluated" else None  # noqa: E731
+        await search(r, Script(sources), steps=3, children=1, on=on, racing=0.1, step_limit=2, listen=listen)
+        best, behind, equal = r.archive.designs()
+        played = {row.id: r.archive.evaluation(row.id, "search") for row in (best, behind, equal)}
+        nothing = r.archive.no_memory()
+        assert r.budget.spent["episodes"] == 10 + len(r.played), "what was not played is given back"
+    assert len(played[best.id].episodes) == len(played[equal.id].episodes) == len(on)
+    assert equal.search_score == best.search_score
+    few = played[behind.id]
+    assert len(few.episodes) < len(on)
+    assert f"behind {best.id}" in few.note
+    assert [payload["spared"] for payload in heard] == [0, len(on) - len(few.episodes), 0]
+    usual = {e.level_key: (bool(e.success) + 1) / 2 for e in nothing.episodes}
+    lead = sum(bool(e.success) - usual[e.level_key] for e in few.episodes) / len(few.episodes)
+    assert behind.search_score == pytest.approx(sum(usual.values()) / len(usual) + lead)
+
+
+@in_loop
+async def test_in_a_steady_search_nobody_waits_for_the_slowest(tmp_path):
+    gate = asyncio.Event()
+
+    class Waits(Script):
+        async def propose(self, inspiration):
+            if (inspiration.step, inspiration.index) == (0, 0):
+                await gate.wait()
+            if (inspiration.step, inspiration.index) == (1, 1):
+                gate.set()
+            return await super().propose(inspiration)
+
+    sources = {(step, index): names(PLACES[2 * step + index]) for step in range(2) for index in range(2)}
+    async with ring(tmp_path) as r:
+        assert await search(r, Waits(sources), steps=2, concurrency=2, steady=True) == "all steps done"
+        rows = {(row.created_step, row.index): row for row in r.archive.designs()}
+        started = {tuple(e.payload["child"]): e.payload for e in r.archive.events("started")}
+    assert {row.status for row in rows.values()} == {"evaluated"}
+    assert rows[1, 0].parents == (rows[0, 1].id,), "a parent is one of those that have ended"
+    assert started[1, 1]["seen"] == sorted([rows[0, 1].id, rows[1, 0].id])
+
+
+@pytest.mark.parametrize("after", [1, 4])
+@in_loop
+async def test_a_steady_search_that_was_interrupted_plays_nothing_twice(tmp_path, after):
+    heard = []
+
+    def listen(kind, payload):
+        heard.append(kind)
+        if heard.count("evaluated") == after:
+            raise StoppedError
+
+    asked = {"steps": STEPS, "children": 3, "steady": True}
+    async with ring(tmp_path) as r:
+        with pytest.raises(StoppedError):
+            await search(r, GrammarProposer(), listen=listen, **asked)
+    async with ring(tmp_path) as r:
+        done = sum(len(e.episodes) for e in r.archive.evaluations())
+        before = [event.payload for event in r.archive.events("started")]
+        assert await search(r, GrammarProposer(), **asked) == "all steps done"
+        assert [event.payload for event in r.archive.events("started")][: len(before)] == before
+        now = sum(len(e.episodes) for e in r.archive.evaluations())
+        assert len(r.played) == now - done
+        assert len({(p.step, p.index) for p in r.archive.proposals()}) == 3 * STEPS
+    async with ring(tmp_path, limit=now + 10) as r:
+        assert await search(r, GrammarProposer(), **asked) == "all steps done"
+        assert not r.played
+        assert r.budget.spent["episodes"] == now + 10, "the collected ones count too"
+
+
+@in_loop
+async def test_a_steady_search_never_passes_its_budget(tmp_path):
+    limit = 2 * len(LEVELS) + 3 * (len(LEVELS) + (REPAIRS + 1) * FEW_LEVELS)
+    async with ring(tmp_path, limit=limit) as r:
+        assert "budget" in await search(r, GrammarProposer(), steps=5, children=3, steady=True)
+        assert len(r.played) <= r.budget.spent["episodes"] <= limit
+        assert "pending" not in {row.status for row in r.archive.designs()}, "what began is done"

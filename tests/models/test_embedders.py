@@ -115,7 +115,12 @@ async def test_hashed_vectors_are_unit_vectors_and_the_same_everywhere():
     assert cosine(one, one) == pytest.approx(1.0, abs=1e-4)
     assert set(empty.vector) == {0.0}
     # Kept from the first run: another machine or version must find the same.
-    ask = ["That is a happy person", "That is a very happy person", "That is a happy dog", "Today is a sunny day"]
+    ask = [
+        "That is a happy person",
+        "That is a very happy person",
+        "That is a happy dog",
+        "Today is a sunny day",
+    ]
     first, *others = await Hashed().embed(ask)
     assert [round(cosine(first, other), 2) for other in others] == [0.83, 0.55, -0.02], "as the docs tell"
     assert {place: x for place, x in enumerate(one.vector) if abs(x) > 0.3} == HOT_APPLE

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from alma.archive import open_archive
+from alma.learning.candidate import seen_before
 from alma.models.contract import Reply
 from alma.proposers.contract import Inspiration, Means
 from alma.proposers.llm import LlmProposer, messages_of
@@ -92,7 +93,7 @@ def archive(tmp_path):
 
 
 def asked(archive, step, parents=(), index=0):
-    return Inspiration(parents, archive, "Find keys.", step, index, 7)
+    return Inspiration(parents, seen_before(archive, step), "Find keys.", step, index, 7)
 
 
 @in_loop
@@ -128,7 +129,7 @@ async def test_evidence_is_of_contrast_and_of_nothing_later_or_secret(archive):
     assert "open box* → It is empty." in told, "actions that the recall names are marked"
     assert "Its author expected 90.0 %, and got 50.0 %." in told
     assert "1.00 / 0.00  find the key of a" in told
-    assert "later" not in told, "what came after the step began is not shown"
+    assert "later" not in told, "what came after the candidate began is not shown"
     assert "secret-task" not in told
 
 

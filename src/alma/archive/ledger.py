@@ -8,15 +8,36 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, TextClause, func, select, text, update
 
 from alma.archive.database import Database
 from alma.archive.tables import Call
 from alma.records import Finish, Settled, Usage
 
 _FIELDS = ("calls", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "usd")
+
+# Written out, because every call of a model passes here: composing them takes longer than running them.
+_RESERVE = text(
+    "INSERT INTO calls (run_id, number, key, role, model, state, worst_case_usd, reserved, "
+    + ", ".join(_FIELDS)
+    + ") SELECT :run_id, COALESCE(MAX(number), 0) + 1, :key, :role, :model, 'reserved', :worst_case_usd, "
+    ":now, 0, 0, 0, 0, 0, 0.0 FROM calls WHERE run_id = :run_id RETURNING number"
+)
+_OPEN = "WHERE run_id = :run_id AND number = :number AND state = 'reserved'"
+_SETTLE = text(
+    "UPDATE calls SET state = 'settled', settled = :now, answer = :answer, finish = :finish, "
+    + ", ".join(f"{name} = :{name}" for name in _FIELDS)
+    + f" {_OPEN}"
+)
+_RELEASE = text(f"UPDATE calls SET state = 'released', settled = :now {_OPEN}")
+_RECORDED = text(
+    f"SELECT answer, finish, {', '.join(_FIELDS)} FROM calls "
+    "WHERE run_id = :run_id AND key = :key AND state = 'settled' ORDER BY number LIMIT 1"
+)
 
 
 class SqlLedger:
@@ -25,34 +46,36 @@ class SqlLedger:
     def __init__(self, database: Database, run_id: str) -> None:
         self.database = database
         self.run_id = run_id
+        self._together: Connection | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction, and one wait for the disk, for all that is booked inside."""
+        with self.database.write() as self._together:
+            try:
+                yield
+            finally:
+                self._together = None
 
     def reserve(self, key: str, role: str, model: str, worst_case_usd: float) -> int:
         """Book a call that is about to be made, at its worst-case price; returns its number."""
-        with self.database.write() as connection:
-            last = select(func.coalesce(func.max(Call.number), 0)).where(Call.run_id == self.run_id)
-            number = int(connection.execute(last).scalar_one()) + 1
-            row = {"run_id": self.run_id, "number": number, "key": key, "role": role, "model": model}
-            row |= {"state": "reserved", "worst_case_usd": worst_case_usd, "reserved": time.time()}
-            connection.execute(insert(Call).values(**row, **asdict(Usage())))
-        return number
+        values = {"key": key, "role": role, "model": model, "worst_case_usd": worst_case_usd}
+        with self._write() as connection:
+            return int(connection.execute(_RESERVE, self._here(values)).scalar_one())
 
     def settle(self, call_id: int, usage: Usage, answer: str, finish: Finish = "stop") -> None:
         """Book the true usage and keep the answer. Raises ValueError when the call isn't open."""
         body = zlib.compress(answer.encode("utf-8", "surrogatepass"))
-        self._close(call_id, state="settled", answer=body, finish=finish, **asdict(usage))
+        self._close(_SETTLE, call_id, {"answer": body, "finish": finish, **asdict(usage)})
 
     def release(self, call_id: int) -> None:
         """The call cost nothing (never sent, or refused). Raises ValueError when it isn't open."""
-        self._close(call_id, state="released")
+        self._close(_RELEASE, call_id, {})
 
     def recorded(self, key: str) -> Settled | None:
         """The first settled call under `key`, for resume and replay."""
-        here = (Call.run_id == self.run_id, Call.key == key, Call.state == "settled")
-        columns = [getattr(Call, name) for name in _FIELDS]
         with self.database.read() as connection:
-            row = connection.execute(
-                select(Call.answer, Call.finish, *columns).where(*here).order_by(Call.number).limit(1)
-            ).first()
+            row = connection.execute(_RECORDED, {"run_id": self.run_id, "key": key}).first()
         if row is None:
             return None
         answer, finish, *numbers = row
@@ -88,11 +111,13 @@ class SqlLedger:
             calls, usd = connection.execute(totals).one()
         return Usage(calls=calls, usd=float(usd))
 
-    def _close(self, call_id: int, **values: object) -> None:
-        here = (Call.run_id == self.run_id, Call.number == call_id, Call.state == "reserved")
-        with self.database.write() as connection:
-            if (
-                connection.execute(update(Call).where(*here).values(settled=time.time(), **values)).rowcount
-                == 0
-            ):
+    def _close(self, statement: TextClause, call_id: int, values: Mapping[str, object]) -> None:
+        with self._write() as connection:
+            if connection.execute(statement, self._here({"number": call_id, **values})).rowcount == 0:
                 raise ValueError(f"call {call_id} is not open in the ledger")
+
+    def _here(self, values: Mapping[str, object]) -> dict[str, object]:
+        return {"run_id": self.run_id, "now": time.time(), **values}
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        return self.database.write() if self._together is None else nullcontext(self._together)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from alma.cli import options
+from alma.cli.before import tell_and_ask
 from alma.cli.loop import run_async
 from alma.cli.progress import Events, Progress
 from alma.cli.tables import console, print_study, print_summary
@@ -36,6 +37,7 @@ def learn(
         "runs/learn"
     ),
     fresh: options.Fresh = False,
+    yes: options.Yes = False,
     as_json: options.AsEvents = False,
 ) -> None:
     """Learn a memory design on a domain; the same command goes on with a run that was stopped.
@@ -44,6 +46,8 @@ def learn(
     """
     config = options.run_config(given)
     _prepare(run, fresh)
+    if not as_json:
+        tell_and_ask(config, run, yes=yes)
     run_search(config, run, as_json)
 
 
@@ -57,6 +61,7 @@ def study(
         "runs/study"
     ),
     fresh: options.Fresh = False,
+    yes: options.Yes = False,
     as_json: options.AsEvents = False,
 ) -> None:
     """Run the same search with several seeds; intervals are across searches. Goes on where it stood.
@@ -66,6 +71,8 @@ def study(
     config = options.run_config(given)
     numbers = parse_seeds(seeds)
     _prepare(run, fresh)
+    if not as_json:
+        tell_and_ask(config, run / f"seed-{numbers[0]}", yes=yes, searches=len(numbers))
     run_study(config, numbers, run, as_json)
 
 

@@ -25,6 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 AsEvents = Annotated[
     bool, typer.Option("--json", help="Print an event a line as JSON; the last one holds the summary.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Spend without asking first.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete an earlier run in that folder first.")]
 
 
@@ -57,12 +58,19 @@ SEARCH: Mapping[str, Any] = {
     "proposer": _setting(
         str,
         "proposer",
-        "llm (with --meta-model), llm-chain, grammar (offline), best-of-n, random-parent, instructions.",
+        "llm (with --meta-model), llm-chain, grammar (offline), best-of-n, random-parent, instructions, or "
+        'command:"PROGRAM" (a coding agent).',
     ),
     "start_from": _setting(
         list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."
     ),
     "selector": _setting(str, "selector", "rank, alma (as published), greedy, random, posterior or pareto."),
+    "schedule": _setting(
+        str, "schedule", "generational (deterministic) or steady (no barrier between steps)."
+    ),
+    "racing": _setting(
+        float, "racing", "Stop candidates that fall behind, at this chance of error, e.g. 0.05; 0: none."
+    ),
     "steps": _setting(int, "steps", "Search steps."),
     "children": _setting(int, "children", "Parents drawn a step, one child each."),
     "mode": _setting(str, "mode", "frozen (memory fixed while deployed) or online."),
@@ -214,6 +222,8 @@ def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = No
         raise ConfigError("no domain: give one with --domain; see: alma domains list")
     if values.get("mode") not in (None, "frozen", "online"):
         raise ConfigError(f"--mode must be frozen or online, not {values['mode']!r}")
+    if values.get("schedule") not in (None, "generational", "steady"):
+        raise ConfigError(f"--schedule must be generational or steady, not {values['schedule']!r}")
     if given.get("hint_file") is not None:
         values["hint"] = _text(given["hint_file"])
     if values.get("meta_model"):
@@ -309,7 +319,7 @@ def _kind(hint: Any) -> tuple[tuple[type, ...], str]:
     """What a value in a file must be for an option of this type."""
     if hint in (int, int | None):
         return (int,), "a whole number"
-    if hint == float | None:
+    if hint in (float, float | None):
         return (int, float), "a number"
     if get_origin(hint) is tuple:
         return (list,), "a list"

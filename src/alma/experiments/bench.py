@@ -14,9 +14,9 @@ from alma.experiments.house import Phases, collect_number, open_house, register
 from alma.experiments.lock import run_lock
 from alma.experiments.summary import empty_splits
 from alma.learning.budget import RunBudget
+from alma.learning.candidate import Listener
 from alma.learning.config import RunConfig
 from alma.learning.levels import check_disjoint, choose, levels_there
-from alma.learning.search import Listener
 from alma.records import ConfigError, Design, Level, Phase, Split, content_hash
 
 

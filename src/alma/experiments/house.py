@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from alma.agents.contract import Agent
@@ -16,10 +17,10 @@ from alma.domains.contract import Domain
 from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
 from alma.learning.budget import RunBudget
+from alma.learning.candidate import Listener
 from alma.learning.collect import Collection, collect
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
-from alma.learning.search import Listener
 from alma.learning.services import DesignModels
 from alma.models.contract import PAID, Embedder, Gate, Provider, Recorded
 from alma.proposers.contract import Means
@@ -105,7 +106,7 @@ class House:
         """The model of that role, its calls booked in this archive. KeyError when there is none."""
         return plug_ins.gateway(self.providers[role], role, archive.ledger(), self.paid, record, listen)
 
-    def means(self, archive: SqlArchive, listen: Listener, record: Recorded | None) -> Means:
+    def means(self, archive: SqlArchive, listen: Listener, record: Recorded | None, run: Path) -> Means:
         """What a proposer of this job is given."""
         config = self.config
         limits = Limits()
@@ -130,7 +131,7 @@ class House:
             if embedder
             else "`kit.embed` and `kit.vectors` are not available in this run: they raise RuntimeError.",
         )
-        return Means(gate, getattr(self.agent, "about", ""), facts, config.hint)
+        return Means(gate, getattr(self.agent, "about", ""), facts, config.hint, run / "workspaces")
 
 
 @asynccontextmanager
@@ -154,9 +155,8 @@ async def open_house(
     if agent.name == "llm" and "executor" not in providers:
         raise ConfigError("--agent llm needs a model: give --execution-model, e.g. gpt-5-nano/low")
     paid = RunBudget({unit: getattr(config, f"budget_{unit}") for unit in PAID})
-    # A worker holds one game; games that wait for a model take no processor, so there may be many.
-    waiting = min(config.model_concurrency, MOST_WORKERS) if agent.runs_in == "host" and providers else 0
-    pool = EnvironmentPool(domain, plug_ins.worker_count(config.workers or waiting))
+    waits = agent.runs_in == "host" and bool(providers)
+    pool = EnvironmentPool(domain, parallel_games(config) if waits else plug_ins.worker_count(config.workers))
     try:
         report = await sandbox.self_check()
         if not report.ok:
@@ -167,6 +167,11 @@ async def open_house(
             await plug_ins.close_provider(provider)
         await pool.close()
         await sandbox.close()
+
+
+def parallel_games(config: RunConfig) -> int:
+    """Games at once where a model plays. A worker holds one; while it waits it takes no processor."""
+    return config.workers or min(config.model_concurrency, MOST_WORKERS)
 
 
 def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:

@@ -15,6 +15,7 @@ from typing import Any
 from alma.archive import DesignRow, open_archive
 from alma.domains.contract import Domain
 from alma.experiments import plug_ins
+from alma.experiments.estimate import planned_episodes
 from alma.experiments.folder import check_same_run, make_folder, write_config, write_designs, write_summary
 from alma.experiments.held_out import Entry, play_entries, summarise
 from alma.experiments.house import House, Phases, collect_number, open_house, register
@@ -22,11 +23,12 @@ from alma.experiments.lock import run_lock
 from alma.experiments.record import Record
 from alma.experiments.summary import summarise_search
 from alma.learning.budget import RunBudget
+from alma.learning.candidate import Listener
 from alma.learning.collect import Collection
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
 from alma.learning.levels import check_disjoint, choose, levels_there
-from alma.learning.search import Listener, Search, validate
+from alma.learning.search import Search, validate
 from alma.models.contract import PAID
 from alma.proposers.contract import Means
 from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
@@ -74,9 +76,13 @@ async def learn(
             collection = await collect_number(house, evaluator, levels["collect"], 0)
             listen("collected", {"episodes": len(collection.trajectories), "wins": collection.wins})
             protocol = house.protocol(phases.collect, phases.search, repeats=config.repeats)
+            if record and config.proposer.startswith("command:"):
+                author = plug_ins.given_again(record.proposals("search"))
+            else:
+                author = proposer(house.means(archive, listen, answers, run))
             search = Search(
                 evaluator,
-                plug_ins.given_first(config.start_from, proposer(house.means(archive, listen, answers))),
+                plug_ins.given_first(config.start_from, author),
                 selector,
                 protocol,
                 collection,
@@ -86,6 +92,9 @@ async def learn(
                 derive_seed(config.seed, "search"),
                 config.concurrency,
                 listen,
+                config.racing,
+                config.schedule == "steady",
+                record.started("search") if record else {},
             )
             listen("stage", {"name": "search", "candidates": config.steps * config.children})
             why = await search.run()
@@ -157,17 +166,8 @@ def _search_budget(config: RunConfig) -> RunBudget:
 
 def _shares(config: RunConfig, levels: Mapping[str, Sequence[Level]]) -> dict[str, float]:
     """The part of all planned episodes that validation and tables take: so much of a paid budget is kept."""
-    searched = config.collect_size + (1 + config.steps * config.children) * (
-        len(levels["search"]) * config.repeats
-    )
-    validation = config.finalists * len(levels["validation"]) * config.repeats
-    designs = 3 + (2 if config.controls else 0)
-    tested = sum(len(levels[split]) for split in TEST_SPLITS if split in levels)
-    tables = tested * config.held_out_repeats * config.collections * designs
-    if config.controls and config.held_out_size:
-        tables += searched + validation
-    whole = searched + validation + tables
-    return {"validation": validation / whole, "tables": tables / whole}
+    planned = planned_episodes(config, levels)
+    return {part: planned[part] / sum(planned.values()) for part in ("validation", "tables")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,7 @@ async def _controls(
         evaluator=evaluator,
         proposer=plug_ins.proposer("best-of-n")(Means()),
         seed=derive_seed(search.seed, "control"),
+        met=record.started("control") if record else {},
     )
     await control.run()
     rows = [row for row in config_controls.designs() if row.search_score is not None]

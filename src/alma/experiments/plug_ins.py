@@ -16,11 +16,12 @@ from alma.agents.contract import Agent
 from alma.agents.llm import LlmAgent, LlmOptions
 from alma.agents.reader import Reader
 from alma.archive import SqlArchive, open_archive
+from alma.archive.contract import ProposalRow
 from alma.domains.contract import Domain
 from alma.experiments.environment import environment
 from alma.experiments.record import PARTS
+from alma.learning.candidate import Listener
 from alma.learning.evaluate import NOTHING
-from alma.learning.search import Listener
 from alma.models.contract import Embedder, Gate, Provider, Recorded
 from alma.models.embedders.hashed import Hashed
 from alma.models.embedders.kept import Kept
@@ -33,8 +34,9 @@ from alma.models.prices import Price, own_prices, price_of
 from alma.models.secrets import Discreet
 from alma.models.servers import SERVERS, ModelName, ModelSettings
 from alma.models.weights import INSTALL, WEIGHTS, install
+from alma.proposers.command import CommandProposer
 from alma.proposers.contract import Means, Proposer
-from alma.proposers.given import GivenFirst
+from alma.proposers.given import GivenAgain, GivenFirst
 from alma.proposers.grammar.proposer import GrammarProposer
 from alma.proposers.llm import LlmProposer, messages_of
 from alma.records import (
@@ -49,6 +51,7 @@ from alma.records import (
     Level,
     Split,
 )
+from alma.records.secrets import scrub
 from alma.sandbox import cures
 from alma.sandbox.auto import AutoSandbox
 from alma.sandbox.container import ContainerSandbox
@@ -136,6 +139,11 @@ def price(name: str, prices: Mapping[str, JSON]) -> Price:
     """What the model costs. Raises ConfigError where nobody knows."""
     named = ModelName.read(name)
     return price_of(named.model, named.server.prices, own_prices(prices))
+
+
+def is_plug_in_model(name: str) -> bool:
+    """Whether an installed plug-in answers for it."""
+    return name.partition(":")[0] in {point.name for point in entry_points(group="alma.models")}
 
 
 def servers() -> list[dict[str, str]]:
@@ -239,11 +247,19 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
     """What makes the proposer of that name. Raises ConfigError for an unknown one."""
     if name in PROPOSERS:
         return PROPOSERS[name]
+    if name.startswith("command:"):
+        command = name.removeprefix("command:")
+        return lambda means: CommandProposer(means, command, lambda text: scrub(text, os.environ))
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
             loaded: Callable[[Means], Proposer] = point.load()
             return loaded
-    raise ConfigError(f"unknown proposer {name!r}; known: {', '.join(PROPOSERS)}")
+    raise ConfigError(f'unknown proposer {name!r}; known: {", ".join(PROPOSERS)}, command:"PROGRAM"')
+
+
+def given_again(proposals: Sequence[ProposalRow]) -> Proposer:
+    """What proposed those once, as a replay asks for them."""
+    return GivenAgain(proposals)
 
 
 def given_first(names: Sequence[str], proposer: Proposer) -> Proposer:

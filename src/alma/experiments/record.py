@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alma.archive import Happening, SqlArchive, history, open_archive
+from alma.archive.contract import ProposalRow
 from alma.learning.budget import RunBudget
 from alma.models.contract import Recorded
 from alma.records import ConfigError, Settled
@@ -27,14 +28,22 @@ class Record:
 
     def budget(self, part: str) -> RunBudget:
         """As many candidates as that search began."""
-        proposals = self._read(part, lambda archive: archive.proposals())
-        return RunBudget({"candidates": len({(one.step, one.index) for one in proposals})})
+        return RunBudget({"candidates": len({(one.step, one.index) for one in self.proposals(part)})})
 
     def admits(self, part: str) -> Callable[[str], bool]:
         """Whether an evaluation of that id was finished, or a design of that id failed."""
         finished = {evaluation.id for evaluation in self._read(part, lambda archive: archive.evaluations())}
         failed = {row.id for row in self._read(part, lambda archive: archive.designs()) if row.failure}
         return (finished | failed).__contains__
+
+    def started(self, part: str) -> dict[tuple[int, int], Mapping[str, Any]]:
+        """What each child of a steady search met when it started."""
+        events = self._read(part, lambda archive: archive.events("started"))
+        return {(event.payload["child"][0], event.payload["child"][1]): event.payload for event in events}
+
+    def proposals(self, part: str) -> list[ProposalRow]:
+        """All proposals of a part, in order."""
+        return self._read(part, lambda archive: archive.proposals())
 
     def answers(self, stack: ExitStack, part: str) -> Recorded:
         """The model calls of a part, open as long as the stack is."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from alma.archive import Happening
 from alma.experiments.learn import learn
 from alma.experiments.record import Record
+from alma.learning.candidate import Listener
 from alma.learning.config import RunConfig
-from alma.learning.search import Listener
 from alma.records import BudgetExceeded, ConfigError
 
 

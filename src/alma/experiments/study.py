@@ -14,8 +14,8 @@ from typing import Any
 from alma.experiments.folder import SPEED, make_folder, write_summary
 from alma.experiments.learn import learn
 from alma.experiments.lock import run_lock
+from alma.learning.candidate import Listener
 from alma.learning.config import RunConfig
-from alma.learning.search import Listener
 from alma.records import JSON, ConfigError
 from alma.stats import across
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from alma.records import JSON, ConfigError, Mode
+
+Schedule = Literal["generational", "steady"]
 
 BUDGETS = ("episodes", "calls", "tokens", "usd", "minutes")
 """What a budget can be given in: the settings `budget_episodes`, …"""
@@ -20,7 +22,8 @@ class RunConfig:
     random designs the tables average (0 leaves the controls out). `small_model` and `strong_model` answer
     designs' own calls; without them the executor's does. `hint` is advice for the meta
     agent, `start_from` names designs that the archive begins with, and `collect_agent` is the executor that
-    collects where it is another one.
+    collects where it is another one. `racing` is the chance that a design that would be the best so far is
+    stopped early (0: none is).
     """
 
     domain: str
@@ -38,6 +41,8 @@ class RunConfig:
     start_from: tuple[str, ...] = ()
     proposer: str = "grammar"
     selector: str = "rank"
+    schedule: Schedule = "generational"
+    racing: float = 0.0
     sandbox: str = "auto"
     mode: Mode = "frozen"
     seed: int = 0
@@ -89,6 +94,12 @@ class RunConfig:
                 raise ConfigError(
                     f"--{name.replace('_', '-')} must be at least {low}, not {getattr(self, name)}"
                 )
+        if not 0.0 <= self.racing < 0.5:
+            raise ConfigError(f"--racing is a chance of error, like 0.05, and below 0.5, not {self.racing:g}")
+        if self.racing and self.mode == "online":
+            raise ConfigError(
+                "--racing needs --mode frozen: an online memory still learns while it is scored"
+            )
         if len(self.start_from) > self.children:
             raise ConfigError(
                 f"--start-from names {len(self.start_from)} designs and --children is {self.children}: "

@@ -18,6 +18,7 @@ from alma.domains.pool import EnvironmentPool
 from alma.learning.collect import Collection
 from alma.learning.live import LiveMemory
 from alma.learning.missing import pause_if_many
+from alma.learning.racing import Race
 from alma.learning.rollout import play
 from alma.learning.services import DesignModels
 from alma.learning.together import together
@@ -77,8 +78,9 @@ class Evaluator:
         protocol: Protocol,
         collection: Collection,
         levels: Sequence[Level],
+        race: Race | None = None,
     ) -> Evaluation:
-        """The evaluation, from the archive or played now.
+        """The evaluation, from the archive or played now; one that loses its `race` ends early.
 
         Raises DesignError when the design fails to load or to learn, BudgetExceeded before it starts
         what the budget can't hold, RunPaused when too much went missing. A known evaluation costs nothing.
@@ -88,6 +90,8 @@ class Evaluator:
             agent += f" model {self.model.name}"
         if design is not NOTHING and (services_name := self.services.name_for(design.source)):
             agent += f" designs {services_name}"
+        if race is not None:
+            agent += f" {race.name}"
         domain = self.pool.domain
         keys = [domain.content_key(level) for level in levels]
         identity = evaluation_id(design.id, stage, protocol, agent, [domain.version, *keys], collection.key)
@@ -101,7 +105,7 @@ class Evaluator:
         started = time.monotonic()
         try:
             async with self.services.at(design.id, cost + len(collection.episodes)) as services:
-                deployment = _Deployment.of(self, identity, protocol, services)
+                deployment = _Deployment.of(self, identity, protocol, services, race)
                 episodes, note = await deployment.play(design, collection, levels)
             if self.sandbox.name == UNSAFE:
                 note = "; ".join(filter(None, (note, "unsafe sandbox: the design was not walled in")))
@@ -123,7 +127,11 @@ class Evaluator:
         if self.pauses:
             missing = [episode.message for episode in episodes if episode.reward is None]
             pause_if_many(f"{design.name or design.id} ({stage})", missing, len(episodes))
-        self.archive.add_evaluation(evaluation, score=self.score(evaluation))
+        score = self.score(evaluation)
+        if race is not None and len(episodes) < cost:
+            self.budget.charge("episodes", len(episodes) - cost)
+            score = race.estimate(episodes, domain.primary)
+        self.archive.add_evaluation(evaluation, score=score)
         light = [replace(episode, trajectory=None, recall="", step_recalls=()) for episode in episodes]
         return replace(evaluation, episodes=light)
 
@@ -138,10 +146,13 @@ class _Deployment:
     services: Services
     setting: str
     """The protocol's hash: what tells an episode's token from those of other protocols."""
+    race: Race | None = None
 
     @classmethod
-    def of(cls, evaluator: Evaluator, identity: str, protocol: Protocol, services: Services) -> _Deployment:
-        return cls(evaluator, identity, protocol, services, content_hash(protocol.as_json()))
+    def of(
+        cls, evaluator: Evaluator, identity: str, protocol: Protocol, services: Services, race: Race | None
+    ) -> _Deployment:
+        return cls(evaluator, identity, protocol, services, content_hash(protocol.as_json()), race)
 
     async def play(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -162,18 +173,26 @@ class _Deployment:
         self, design: Design, collection: Collection, levels: Sequence[Level]
     ) -> tuple[list[EpisodeRecord], str]:
         """Every retrieve meets the memory as it stood after the last update: order can't matter."""
-        pairs = [(level, repeat) for repeat in range(self.protocol.repeats) for level in levels]
+        race, primary = self.race, self.evaluator.pool.domain.primary
+        episodes: list[EpisodeRecord] = []
+        notes = []
         async with self._live(design, collection, frozen=True) as memory:
-            if memory.copies != "none":
-                slots = asyncio.Semaphore(2 * self.evaluator.pool.size)
+            slots = asyncio.Semaphore(2 * self.evaluator.pool.size if memory.copies != "none" else 1)
+            if memory.copies == "none":
+                notes.append("memory can't be copied: retrieves were called one by one on one memory")
 
-                async def one(level: Level, repeat: int) -> EpisodeRecord:
-                    async with slots:
-                        return (await self._episode(memory, level, repeat))[0]
+            async def one(level: Level, repeat: int) -> EpisodeRecord:
+                async with slots:
+                    return (await self._episode(memory, level, repeat))[0]
 
-                return await together(one(*pair) for pair in pairs), ""
-            episodes = [(await self._episode(memory, *pair))[0] for pair in pairs]
-            return episodes, "memory can't be copied: retrieves were called one by one on one memory"
+            for some in [levels] if race is None else race.stages(levels):
+                if race is not None and episodes and race.lost(episodes, primary, len(levels)):
+                    played = len(episodes) // self.protocol.repeats
+                    notes.append(f"stopped after {played} of {len(levels)} levels: behind {race.rival}")
+                    break
+                pairs = [(level, repeat) for repeat in range(self.protocol.repeats) for level in some]
+                episodes += await together(one(*pair) for pair in pairs)
+        return sorted(episodes, key=lambda episode: episode.repeat), "; ".join(notes)
 
     async def _online(
         self, design: Design, collection: Collection, levels: Sequence[Level]

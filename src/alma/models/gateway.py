@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from alma.models.contract import PAID, Model, Provider, Recorded, Reply, Request
+from alma.models.desk import Desk
 from alma.records import AlmaError, Budget, BudgetExceeded, Ledger, Settled, Usage, content_hash
 
 
@@ -24,6 +26,10 @@ class Gateway:
     budget: Budget
     record: Recorded | None = None
     listen: Callable[[str, Mapping[str, Any]], None] = lambda kind, payload: None
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "desk", Desk(self.ledger))
 
     @property
     def name(self) -> str:
@@ -43,15 +49,20 @@ class Gateway:
             return self._from_record(self.record, name)
         most = self.provider.worst_case(request)
         self._charge(most, 1)
-        number = self.ledger.reserve(name, self.role, self.name, most.usd)
+        try:
+            number = await self.desk.book(lambda: self.ledger.reserve(name, self.role, self.name, most.usd))
+        except BaseException:
+            self._charge(most, -1)
+            raise
         try:
             reply = await self.provider.complete(request)
         except AlmaError:
-            self.ledger.release(number)
+            await self.desk.book(lambda: self.ledger.release(number), anyway=True)
             self._charge(most, -1)
             raise
         # A call that is cut off here stays reserved: nobody knows what it cost, so it counts in full.
-        self.ledger.settle(number, reply.usage, reply.text, reply.finish)
+        settle = partial(self.ledger.settle, number, reply.usage, reply.text, reply.finish)
+        await self.desk.book(settle, anyway=True)
         self._charge(most, -1)
         self._book(reply.usage)
         return reply

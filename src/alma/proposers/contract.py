@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from alma.archive.contract import ArchiveView, DesignRow
@@ -16,8 +17,8 @@ from alma.records import Failure, Proposal
 
 @dataclass(frozen=True, slots=True)
 class Inspiration:
-    """What a proposal starts from: `parents` (none for a first design), the archive, and what may be
-    told about the domain."""
+    """What a proposal starts from: `parents` (none for a first design), the archive as it stood, and what
+    may be told about the domain."""
 
     parents: Sequence[DesignRow]
     archive: ArchiveView
@@ -31,13 +32,15 @@ class Inspiration:
 class Means:
     """What a proposer is given for a whole run: a model where there is one, and what its author must know.
 
-    `agent` says how the executor uses a recall, `facts` are limits (a line each), `hint` is a user's advice.
+    `agent` says how the executor uses a recall, `facts` are limits (a line each), `hint` is a user's advice,
+    `folder` is where a proposer that needs files may keep them.
     """
 
     model: Gate | None = None
     agent: str = ""
     facts: tuple[str, ...] = ()
     hint: str = ""
+    folder: Path | None = None
 
 
 class Proposer(Protocol):

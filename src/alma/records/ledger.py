@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -41,6 +42,10 @@ class Budget(Protocol):
 
 class Ledger(Protocol):
     """Books paid calls: reserved at worst-case price before, settled at true price after."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """All that is booked inside is on disk when the block ends, or none of it is."""
+        ...
 
     def reserve(self, key: str, role: str, model: str, worst_case_usd: float) -> int: ...
 

@@ -1,7 +1,7 @@
 """What a meta agent is shown: parents with their scores task by task, and episodes chosen for contrast.
 
-Chosen, not dumped: everything has a budget in characters. Only what the archive knew when the step began
-is used, so that a run that goes on asks what it asked before. Held-out data never gets here.
+Chosen, not dumped: everything has a budget in characters. The archive is the one that the candidate met when
+it began, so that a run that goes on asks what it asked before. Held-out data never gets here.
 """
 
 from __future__ import annotations
@@ -24,17 +24,13 @@ Rewards = Mapping[tuple[str, int], float]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The archive as it stood before `step`."""
+    """The archive as it stood when the candidate began."""
 
     archive: ArchiveView
-    step: int
-
-    def rows(self) -> list[DesignRow]:
-        return [row for row in self.archive.designs() if row.created_step < self.step]
 
     def digest(self, parents: Sequence[DesignRow]) -> str:
         """The best designs, the ones most unlike them, and what failed lately: a line each."""
-        rows = [row for row in self.rows() if row.search_score is not None]
+        rows = [row for row in self.archive.designs() if row.search_score is not None]
         if not rows:
             return ""
         nothing = self.archive.no_memory()
@@ -50,7 +46,7 @@ class Evidence:
                 "Those that win other tasks than these:",
                 *(self._line(row, parents) for row in unlike),
             ]
-        failed = [row for row in self.rows() if row.status == "failed"][-DIGEST_ROWS:]
+        failed = [row for row in self.archive.designs() if row.status == "failed"][-DIGEST_ROWS:]
         if failed:
             lines += ["", "Failed lately, however they were mended:"]
             lines += [f"- {_name(row)}: {row.failure.message if row.failure else ''}" for row in failed]

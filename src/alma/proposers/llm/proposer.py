@@ -126,7 +126,7 @@ class LlmProposer:
         return self._prompts["system"].render(sdk=reference(), limits=limits)
 
     def _task(self, inspiration: Inspiration, how: str) -> str:
-        evidence = Evidence(inspiration.archive, inspiration.step)
+        evidence = Evidence(inspiration.archive)
         parents = () if self._blind else inspiration.parents
         return self._prompts["task"].render(
             brief=inspiration.brief,
@@ -152,7 +152,7 @@ class LlmProposer:
         if parents:
             name = "cross" if len(parents) > 1 else "improve"
         else:
-            name = "fresh" if evidence.rows() and not self._blind else "first"
+            name = "fresh" if evidence.archive.designs() and not self._blind else "first"
         return self._prompts[name].text.strip()
 
 

@@ -1,0 +1,49 @@
+"""The booking desk: what falls due in one turn of the event loop is booked in one transaction.
+
+So fifty calls at once wait for the disk once, and each still waits until its own booking is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from alma.records import Ledger
+
+T = TypeVar("T")
+
+
+class Desk:
+    """For one ledger; safe to use from one event loop."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any], bool]] = []
+
+    async def book(self, job: Callable[[], T], *, anyway: bool = False) -> T:
+        """What `job` returns once it is on disk; raises what the ledger raises.
+
+        A job whose caller is cancelled before its turn is dropped, unless it is to be done `anyway`.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._turn)
+        self._waiting.append((job, future, anyway))
+        return await future
+
+    def _turn(self) -> None:
+        due = [one for one in self._waiting if one[2] or not one[1].cancelled()]
+        self._waiting = []
+        try:
+            with self._ledger.together():
+                results = [job() for job, _, _ in due]
+        except Exception as error:
+            for _, future, _ in due:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future, _), result in zip(due, results, strict=True):
+            if not future.done():
+                future.set_result(result)
