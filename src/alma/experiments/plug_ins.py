@@ -30,7 +30,7 @@ from alma.models.gateway import Gateway
 from alma.models.inbox import Inbox
 from alma.models.local.model import DEFAULT as LOCAL_DEFAULT
 from alma.models.local.model import LocalModel
-from alma.models.prices import Price, own_prices, price_of
+from alma.models.prices import FREE, Price, own_prices, price_of
 from alma.models.secrets import Discreet
 from alma.models.servers import SERVERS, ModelName, ModelSettings
 from alma.models.weights import INSTALL, WEIGHTS, install
@@ -137,6 +137,8 @@ def model_settings(base_url: str | None, prices: Mapping[str, JSON], most: int) 
 
 def price(name: str, prices: Mapping[str, JSON]) -> Price:
     """What the model costs. Raises ConfigError where nobody knows."""
+    if name.partition(":")[0] == "local":
+        return FREE
     named = ModelName.read(name)
     return price_of(named.model, named.server.prices, own_prices(prices))
 
@@ -158,10 +160,10 @@ def servers() -> list[dict[str, str]]:
     model = WEIGHTS[LOCAL_DEFAULT].find()
     state = f"{LOCAL_DEFAULT} {model[1]} is installed" if model else f"not installed: {INSTALL}"
     example = f"local:{LOCAL_DEFAULT}"
-    rows.append(
-        {"name": "local", "address": "this machine", "key": f"none needed; {state}", "example": example}
-    )
-    rows.append({"name": "inbox", "address": "a folder", "key": "none needed", "example": "inbox:DIR"})
+    rows += [
+        {"name": "local", "address": "this machine", "key": f"none needed; {state}", "example": example},
+        {"name": "inbox", "address": "a folder", "key": "none needed", "example": "inbox:DIR"},
+    ]
     for point in entry_points(group="alma.models"):
         rows.append({"name": point.name, "address": "plug-in", "key": "", "example": f"{point.name}:NAME"})
     return rows
@@ -249,7 +251,7 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
         return PROPOSERS[name]
     if name.startswith("command:"):
         command = name.removeprefix("command:")
-        return lambda means: CommandProposer(means, command, lambda text: scrub(text, os.environ))
+        return lambda means: CommandProposer(means, command, lambda text: scrub(text, environment()))
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
             loaded: Callable[[Means], Proposer] = point.load()
