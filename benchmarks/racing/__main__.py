@@ -159,7 +159,8 @@ def recorded(runs: Sequence[Path]) -> Iterator[str]:
             lost = f"{sum(row.id in stopped for row in finalists)} of {len(finalists)}"
             end = "stopped" if learned.id in stopped else "kept"
             yield (
-                f"| {run.name} | {len(rows)} | {error:g} | {spared / whole:.0%} | {best_lost} | {lost} | {end} |"
+                f"| {run.name} | {len(rows)} | {error:g} | {spared / whole:.0%} "
+                f"| {best_lost} | {lost} | {end} |"
             )
 
 
