@@ -5,8 +5,8 @@
 
 `alone` plays random admissible actions in this process, texts and lists included. `step by step` plays the
 same actions by an agent on the host, through a worker that is told every step; `in the worker` lets the
-worker play them all without a word between. The last columns are whole episodes of the reader, whose
-transcripts come back: alone, and in the worker. Medians of rounds in turn, so other work slows all of them
+worker play them all without a word between. Then whole episodes of the reader, whose transcripts come back:
+alone, and in the worker, where two are asked for at a time as evaluations do, and one. Medians of rounds in turn, so other work slows all of them
 alike; by the clock, and for what ALMA adds also in processor time, which other work changes little. `memory`
 watches one worker over many episodes of the reader.
 """
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str]) -> int:
         print(
             "| domain | alone, steps/s | step by step | a step adds, µs | processor: host | worker "
             "| in the worker, steps/s | of alone | processor | reader alone, episodes/s | in the worker "
-            "| of alone | processor | text of a step |"
+            "| of alone | processor | one by one, of alone | text of a step |"
         )
-        print("| --- |" + " ---: |" * 13)
+        print("| --- |" + " ---: |" * 14)
     for name in [name for name in options.names if name != "memory"] or plug_ins.domain_names():
         try:
             domain = plug_ins.domain(name, domain_options(name, []))
@@ -112,10 +112,22 @@ async def _row(domain: Domain, rounds: int, count: int) -> str:
         for level in levels:
             await pool.run(level, replay, walks[level.key])
 
+    async def read_one(level: Level) -> None:
+        seed = derive_seed(0, level.key)
+        await play(pool, Reader(), level, recall="", on_step=None, step_limit=limit, seed=seed)
+
     async def read() -> None:
+        slots = asyncio.Semaphore(2 * pool.size)
+
+        async def one(level: Level) -> None:
+            async with slots:
+                await read_one(level)
+
+        await asyncio.gather(*map(one, levels))
+
+    async def read_by_one() -> None:
         for level in levels:
-            seed = derive_seed(0, level.key)
-            await play(pool, Reader(), level, recall="", on_step=None, step_limit=limit, seed=seed)
+            await read_one(level)
 
     async def alone() -> None:
         for level in levels:
@@ -130,14 +142,14 @@ async def _row(domain: Domain, rounds: int, count: int) -> str:
         # Once round for caches on both sides; it also gives the actions that all of them play.
         walks = {level.key: _walk(domain, level) for level in levels}
         steps = sum(map(len, walks.values()))
-        works = (alone, by_step, inside, read_alone, read)
+        works = (alone, by_step, inside, read_alone, read, read_by_one)
         await by_step()
         worker = _worker()
         rows = [[await _spent(work, worker) for work in works] for _ in range(rounds + 1)][1:]
     finally:
         await pool.close()
 
-    one, host, within, bare, beside = zip(*rows, strict=True)
+    one, host, within, bare, beside, singly = zip(*rows, strict=True)
     added = [
         1e6 / steps * median(led.clock - free.clock for free, led in zip(one, host, strict=True)),
         1e6 / steps * median(led.host for led in host),
@@ -145,7 +157,8 @@ async def _row(domain: Domain, rounds: int, count: int) -> str:
     ]
     cells = [_rate(steps, one), _rate(steps, host), *[f"{each:.0f}" for each in added]]
     cells += [_rate(steps, within), *_shares(one, within)]
-    cells += [_rate(count, bare), _rate(count, beside), *_shares(bare, beside), _text(domain)]
+    cells += [_rate(count, bare), _rate(count, beside), *_shares(bare, beside)]
+    cells += [_shares(bare, singly)[0], _text(domain)]
     return f"| {domain.name} | {' | '.join(cells)} |"
 
 

@@ -1,9 +1,9 @@
 """The socket between an environment pool and a worker: pickled messages behind their sizes, by turns.
 
-One message there, one back. The host's end never blocks its event loop; the worker's has nothing to do but
-wait. Both read into a buffer that they keep: asyncio makes a new one of 256 kB for each reading of a plain
-protocol, which takes longer than the message. What the messages are is the pool's affair; host and worker
-trust each other.
+One message there, one back. A worker's last word in a job is marked, so that the host knows it before it
+unpickles it and can give the worker more to do meanwhile. The host's end never blocks its event loop; the
+worker's has nothing to do but wait. What the messages are is the pool's affair; host and worker trust each
+other.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ import asyncio
 import pickle
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
-SIZE = struct.Struct(">Q")
+HEAD = struct.Struct(">Q?")
+"""Bytes that follow, and whether a job ends with this message."""
+
 ROOM = 1 << 16
 """Bytes of a buffer; it grows for a longer message only."""
 
 
-def frame(message: Any) -> bytes:
+def frame(message: Any, *, last: bool = False) -> bytes:
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    return SIZE.pack(len(data)) + data
+    return HEAD.pack(len(data), last) + data
 
 
 class _Buffer:
@@ -35,21 +38,22 @@ class _Buffer:
     def free(self) -> memoryview:
         return self._room[self._filled :]
 
-    def whole(self, more: int) -> memoryview | None:
+    def whole(self, more: int) -> tuple[memoryview, bool] | None:
         """The message, once these bytes complete it; it stays where it is until the next reading."""
         self._filled += more
-        if self._filled < SIZE.size:
+        if self._filled < HEAD.size:
             return None
-        end = SIZE.size + SIZE.unpack_from(self._room)[0]
+        size, last = HEAD.unpack_from(self._room)
+        end = HEAD.size + size
         if self._filled < end:
             if len(self._room) < end:
                 longer = memoryview(bytearray(end))
                 longer[: self._filled] = self._room[: self._filled]
                 self._room = longer
             return None
-        message = self._room[SIZE.size : end]
+        message = self._room[HEAD.size : end]
         self._room, self._filled = self._kept, 0
-        return message
+        return message, last
 
 
 class WorkerLine:
@@ -67,59 +71,99 @@ class WorkerLine:
             more = self._link.recv_into(self._buffer.free)
             if more == 0:
                 raise EOFError
-            message = self._buffer.whole(more)
-            if message is not None:
-                return pickle.loads(message)
+            heard = self._buffer.whole(more)
+            if heard is not None:
+                return pickle.loads(heard[0])
 
 
-class HostLine(asyncio.BufferedProtocol):
+class HostLine:
     """The host's end."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: socket.socket) -> None:
+        link.setblocking(False)
+        self._link = link
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
+        self._loop.add_reader(link, self._read)
         self._buffer = _Buffer()
+        self._unsent = memoryview(b"")
+        self._writing = False
         self._reply: asyncio.Future[Any] | None = None
-        self._late: asyncio.TimerHandle | None = None
+        self._ended: Callable[[], None]
+        self._late: asyncio.TimerHandle
+        self._gone: OSError | None = None
 
-    def exchange(self, framed: bytes, timeout_seconds: float) -> asyncio.Future[Any]:
-        """The next message. Raises TimeoutError, or OSError when the worker is gone."""
+    def exchange(
+        self, framed: bytes, timeout_seconds: float, ended: Callable[[], None]
+    ) -> asyncio.Future[Any]:
+        """The next message. Raises TimeoutError, or OSError when the worker is gone.
+
+        When it is a job's last, `ended` is called before it is unpickled.
+        """
         reply = self._reply = self._loop.create_future()
-        if self._transport.is_closing():
-            self._settle(ConnectionResetError())
-        else:
-            self._late = self._loop.call_later(timeout_seconds, self._settle, TimeoutError())
-            self._transport.write(framed)
+        self._ended = ended
+        self._late = self._loop.call_later(timeout_seconds, self._fail, TimeoutError())
+        self._unsent = memoryview(framed)
+        self._write()
         return reply
 
     def close(self) -> None:
-        self._transport.abort()
+        self._lose(ConnectionResetError())
+        self._link.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer.free
-
-    def buffer_updated(self, nbytes: int) -> None:
-        message = self._buffer.whole(nbytes)
-        if message is not None:
-            self._settle(None, message)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._settle(ConnectionResetError())
-
-    def _settle(self, error: Exception | None, message: memoryview | bytes = b"") -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
-        reply, self._reply = self._reply, None
-        if reply is None or reply.done():
-            return
+    def _write(self) -> None:
         try:
-            if error is not None:
-                raise error
-            reply.set_result(pickle.loads(message))
-        except Exception as failure:
-            reply.set_exception(failure)
+            sent = 0 if self._gone is not None else self._link.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._lose(error)
+        if self._gone is not None:
+            self._fail(self._gone)
+            return
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._link, self._write)
+            self._writing = True
+        elif self._writing:
+            self._loop.remove_writer(self._link)
+            self._writing = False
+
+    def _read(self) -> None:
+        try:
+            more = self._link.recv_into(self._buffer.free)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        if more == 0:
+            self._lose(ConnectionResetError())
+            return
+        heard = self._buffer.whole(more)
+        if heard is None or self._reply is None:
+            return
+        message, last = heard
+        reply, self._reply = self._reply, None
+        self._late.cancel()
+        if last:
+            self._ended()
+        if not reply.done():
+            try:
+                reply.set_result(pickle.loads(message))
+            except Exception as failure:
+                reply.set_exception(failure)
+
+    def _lose(self, error: OSError) -> None:
+        """The worker is gone: whoever waits for it hears so, and whoever talks to it later."""
+        if self._gone is None:
+            self._gone = error
+            self._loop.remove_reader(self._link)
+            self._loop.remove_writer(self._link)
+        self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            self._late.cancel()
+            if not reply.done():
+                reply.set_exception(error)

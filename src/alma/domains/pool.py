@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
-from alma.domains.line import HostLine, WorkerLine, frame
+from alma.domains.line import HEAD, HostLine, WorkerLine, frame
 from alma.records import AlmaError, DomainError, Level, Observation, without_secrets
 
 Answer = Callable[[Any], Awaitable[Any]]
@@ -41,9 +42,8 @@ class EnvironmentPool:
         self.size = workers
         self.faults = 0
         self._timeout = timeout_seconds
-        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
-        for _ in range(workers):
-            self._idle.put_nowait(None)
+        self._free: list[_Worker | None] = [None] * workers  # None: a worker may be started
+        self._waiting: deque[_Visit] = deque()
         self._live: set[_Worker] = set()
         self._closed = False
         self._first: dict[Level, Observation] = {}
@@ -61,23 +61,23 @@ class EnvironmentPool:
 
         A job that is tried again asks its questions again.
         """
-        reason = ""
+        request = frame((level, job, arguments))
         for _ in range(2):
-            worker = await self._take()
+            visit = _Visit(self)
             try:
-                result = await worker.run((level, job, arguments), answer)
-            except _JobError as error:
-                self._idle.put_nowait(worker)
-                raise error.cause from None
+                kind, value = await visit.exchange(request)
+                while kind == "ask":
+                    if answer is None:
+                        raise AlmaError("a job asked the host, which has no answers for it")
+                    kind, value = await visit.exchange(frame(await answer(value)))
             except _DeadWorkerError as error:
-                self._lost(worker)
                 reason = str(error)
-            except BaseException:
-                self._drop(worker)
-                raise
-            else:
-                self._idle.put_nowait(worker)
-                return result
+                continue
+            finally:
+                visit.leave()
+            if kind == "error":
+                raise value
+            return value
         raise _failed_twice(level, reason)
 
     @asynccontextmanager
@@ -90,34 +90,99 @@ class EnvironmentPool:
             talk.leave()
 
     async def close(self) -> None:
-        """End all workers. Jobs that still run end with an AlmaError."""
+        """End all workers. Jobs that still run, or wait to, end with an AlmaError."""
         self._closed = True
         for worker in list(self._live):
             worker.kill()
         self._live.clear()
+        while self._waiting:
+            self._waiting.popleft().turn_away(_closed())
 
-    async def _take(self) -> _Worker:
-        """An idle worker, started when there is none yet; it is given back, dropped or lost."""
-        worker = await self._idle.get()
-        try:
-            if self._closed:
-                raise AlmaError("the pool of environments is closed")
-            if worker is None:
+    def _admit(self, visit: _Visit) -> None:
+        """Begin the visit, now or when there is a worker for it."""
+        if self._closed:
+            visit.turn_away(_closed())
+        elif not self._free:
+            self._waiting.append(visit)
+        elif (worker := self._free.pop()) is not None:
+            visit.begin(worker)
+        else:
+            try:
                 worker = _Worker(self.domain, self._timeout)
+            except Exception as error:
+                self._vacant(None)
+                visit.turn_away(error)
+            else:
                 self._live.add(worker)
-        except BaseException:
-            self._idle.put_nowait(worker)
-            raise
-        return worker
+                visit.begin(worker)
 
-    def _lost(self, worker: _Worker) -> None:
-        self._drop(worker)
-        self.faults += 1
+    def _vacant(self, place: _Worker | None) -> None:
+        """A worker is free, or one may be started: who has waited longest gets it."""
+        self._free.insert(0 if place is None else len(self._free), place)
+        while self._waiting and self._free:
+            visit = self._waiting.popleft()
+            if not visit.begun.done():
+                self._admit(visit)
 
     def _drop(self, worker: _Worker) -> None:
         worker.kill()
         self._live.discard(worker)
-        self._idle.put_nowait(None)
+        self._vacant(None)
+
+
+class _Visit:
+    """One job with one worker, from the wait for it to the job's last word, or until it is left.
+
+    The worker is free at that word: what waits next is sent to it before the word is unpickled.
+    """
+
+    def __init__(self, pool: EnvironmentPool) -> None:
+        self._pool = pool
+        self._worker: _Worker | None = None
+        self._first = b""
+        self._reply: asyncio.Future[Any] | None = None
+        self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def exchange(self, message: bytes) -> tuple[str, Any]:
+        """Say `message` to the worker, and hear what it says next."""
+        try:
+            if self._worker is None:
+                self._first = message
+                self._pool._admit(self)
+                await self.begun
+            else:
+                self._reply = self._worker.say(message, self._end)
+            assert self._reply is not None
+            reply: tuple[str, Any] = await self._reply
+            return reply
+        except OSError as error:
+            if self._worker is None:
+                raise
+            reason = await self._worker.reason(error)
+            self._pool.faults += 1
+            self.leave()
+            raise _DeadWorkerError(reason) from None
+
+    def begin(self, worker: _Worker) -> None:
+        self._worker = worker
+        self._reply = worker.say(self._first, self._end)
+        self.begun.set_result(None)
+
+    def turn_away(self, error: Exception) -> None:
+        if not self.begun.done():
+            self.begun.set_exception(error)
+
+    def leave(self) -> None:
+        """A job that is left in the middle ends with its worker."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            if self._reply is not None:
+                self._reply.cancel()
+            self._pool._drop(worker)
+
+    def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        self._pool._vacant(worker)
 
 
 class Talk:
@@ -129,8 +194,8 @@ class Talk:
     def __init__(self, pool: EnvironmentPool, level: Level, request: Any) -> None:
         self._pool = pool
         self._level = level
-        self._said = [request]
-        self._worker: _Worker | None = None
+        self._said = [frame(request)]
+        self._visit: _Visit | None = None
         self._faults = 0
 
     async def begin(self) -> Any:
@@ -139,38 +204,37 @@ class Talk:
 
     async def tell(self, message: Any) -> Any:
         """Answer the job; what it asks next, or gives in the end. Raises DomainError after a second crash."""
-        self._said.append(message)
-        return await self._heard((message,))
+        framed = frame(message)
+        self._said.append(framed)
+        return await self._heard((framed,))
 
     def leave(self) -> None:
         """A job that is left in the middle ends with its worker."""
-        if self._worker is not None:
-            self._pool._drop(self._worker)
-            self._worker = None
+        if self._visit is not None:
+            self._visit.leave()
 
-    async def _heard(self, messages: Sequence[Any]) -> Any:
+    async def _heard(self, messages: Sequence[bytes]) -> Any:
         while True:
-            worker = self._worker
-            if worker is None:
-                worker = self._worker = await self._pool._take()
+            visit = self._visit
+            if visit is None:
+                visit = self._visit = _Visit(self._pool)
                 messages = self._said
             try:
                 for message in messages:
-                    kind, value = await worker.exchange(message)
+                    kind, value = await visit.exchange(message)
             except _DeadWorkerError as error:
-                self._pool._lost(worker)
-                self._worker = None
+                self._visit = None
                 self._faults += 1
                 if self._faults == 2:
                     raise _failed_twice(self._level, str(error)) from None
                 continue
-            if kind == "ask":
-                return value
-            self._pool._idle.put_nowait(worker)
-            self._worker = None
             if kind == "error":
                 raise value
             return value
+
+
+def _closed() -> AlmaError:
+    return AlmaError("the pool of environments is closed")
 
 
 def _failed_twice(level: Level, reason: str) -> DomainError:
@@ -182,6 +246,7 @@ class _Worker:
 
     def __init__(self, domain: Domain, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
+        self._domain = pickle.dumps(domain, pickle.HIGHEST_PROTOCOL)
         # Some engines leave files behind when they are killed. The finalizer of this folder deletes it
         # when nobody closes the pool; the worker does when the host is gone.
         self._folder = tempfile.TemporaryDirectory(prefix="alma-worker-", ignore_cleanup_errors=True)
@@ -196,17 +261,6 @@ class _Worker:
         )
         theirs.close()
         self._line: HostLine | None = None
-        self._domain = domain
-
-    async def run(self, request: Any, answer: Answer | None) -> Any:
-        kind, value = await self.exchange(request)
-        while kind == "ask":
-            if answer is None:
-                raise AlmaError("a job asked the host, which has no answers for it")
-            kind, value = await self.exchange(await answer(value))
-        if kind == "error":
-            raise _JobError(value)
-        return value
 
     def kill(self) -> None:
         self._process.kill()
@@ -217,19 +271,18 @@ class _Worker:
             self._line.close()
         self._folder.cleanup()
 
-    async def exchange(self, message: Any) -> tuple[str, Any]:
-        """Say `message` to the worker and hear what it says next. The event loop is never blocked."""
-        try:
-            if self._line is None:
-                loop = asyncio.get_running_loop()
-                _, self._line = await loop.create_connection(HostLine, sock=self._socket)
-                message = (self._domain, message)
-            reply: tuple[str, Any] = await self._line.exchange(frame(message), self._timeout)
-            return reply
-        except TimeoutError:
-            raise _DeadWorkerError(f"no answer within {self._timeout:g} s") from None
-        except OSError:
-            raise _DeadWorkerError(await asyncio.to_thread(self._end)) from None
+    def say(self, framed: bytes, ended: Callable[[], None]) -> asyncio.Future[Any]:
+        """Say a framed message to the worker; what it says next. The event loop is never blocked."""
+        if self._line is None:
+            self._line = HostLine(self._socket)
+            framed = frame((self._domain, framed[HEAD.size :]))
+        return self._line.exchange(framed, self._timeout, ended)
+
+    async def reason(self, error: OSError) -> str:
+        """Why it is dead, or is to be ended."""
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._timeout:g} s"
+        return await asyncio.to_thread(self._end)
 
     def _end(self) -> str:
         with suppress(subprocess.TimeoutExpired):
@@ -242,14 +295,6 @@ class _Worker:
 
 class _DeadWorkerError(Exception):
     """The worker ended, or has to be ended because it hangs."""
-
-
-class _JobError(Exception):
-    """The job raised: the error itself travels, so that blame stays where it was typed."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
 
 
 def reset(environment: Environment, ask: Callable[[Any], Any]) -> Observation:
@@ -271,7 +316,7 @@ def main() -> None:
             raise _HostGoneError from error
 
     try:
-        domain, request = line.hear()
+        domain, request = map(pickle.loads, line.hear())
         while True:
             line.say(_play(domain, ask, *request))
             request = line.hear()
@@ -291,11 +336,11 @@ def _play(
     try:
         environment = domain.open(level)
         try:
-            return frame(("done", job(environment, ask, *arguments)))
+            return frame(("done", job(environment, ask, *arguments)), last=True)
         finally:
             environment.close()
     except Exception as error:
-        return frame(("error", _sendable(error)))
+        return frame(("error", _sendable(error)), last=True)
 
 
 def _sendable(error: Exception) -> Exception:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 JSON: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
@@ -63,3 +63,15 @@ class Trajectory:
     first: Observation
     steps: tuple[Step, ...]
     outcome: Outcome
+
+    def __reduce__(self) -> tuple[Callable[..., Trajectory], tuple[Any, ...]]:
+        # Whole episodes cross too. By columns the pickler is done with them in a third of the time.
+        columns = ([getattr(step, name) for step in self.steps] for name in _COLUMNS)
+        return _from_columns, (self.level_key, self.first, self.outcome, *columns)
+
+
+_COLUMNS = tuple(each.name for each in fields(Step))
+
+
+def _from_columns(level_key: str, first: Observation, outcome: Outcome, *columns: Any) -> Trajectory:
+    return Trajectory(level_key, first, tuple(map(Step, *columns)), outcome)
