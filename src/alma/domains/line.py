@@ -12,7 +12,9 @@ import asyncio
 import pickle
 import socket
 import struct
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 HEAD = struct.Struct(">Q?")
@@ -20,6 +22,10 @@ HEAD = struct.Struct(">Q?")
 
 ROOM = 1 << 16
 """Bytes of a buffer; it grows for a longer message only."""
+
+
+LOOKS_SECONDS = 0.0002
+"""How long a worker looks for the next message before it sleeps."""
 
 
 def frame(message: Any, *, last: bool = False) -> bytes:
@@ -68,12 +74,22 @@ class WorkerLine:
 
     def hear(self) -> Any:
         while True:
-            more = self._link.recv_into(self._buffer.free)
+            more = self._received()
             if more == 0:
                 raise EOFError
             heard = self._buffer.whole(more)
             if heard is not None:
                 return pickle.loads(heard[0])
+
+
+    def _received(self) -> int:
+        """Bytes that came. The next action mostly comes at once, so a look or two is cheaper than to sleep
+        and be woken with cold caches; who waits for a language model sleeps."""
+        until = time.perf_counter() + LOOKS_SECONDS
+        while time.perf_counter() < until:
+            with suppress(BlockingIOError):
+                return self._link.recv_into(self._buffer.free, 0, socket.MSG_DONTWAIT)
+        return self._link.recv_into(self._buffer.free)
 
 
 class HostLine:
