@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "families_table": ("-m", "benchmarks.demo_table", "runs/textworld"),
     "selectors": ("-m", "benchmarks.selectors", "--runs", "runs/demo"),
     "racing": ("-m", "benchmarks.racing", "--runs", "runs/demo"),
+    "concurrency": ("-m", "benchmarks.concurrency"),
     "live": ("-m", "benchmarks.live"),
     "local_model": ("-m", "benchmarks.local_model"),
     "transfer": ("-m", "benchmarks.transfer"),

@@ -2,9 +2,10 @@
 
     python -m benchmarks.concurrency
 
-A server in a process of its own answers every call after 200 ms; 50 calls may be in flight. The critical
-path counts answers only: at each stage the longest chain of calls that wait for one another, or all calls
-of the stage in fifties, whichever is longer. The toy domain's games take no time worth counting.
+A server in a process of its own answers every call after 200 ms, then after 1 s; 50 calls may be in flight.
+The critical path counts answers only: at each stage the longest chain of calls that wait for one another,
+or all calls of the stage in fifties, whichever is longer. Client, server and the toy domain's fifty games
+share this machine's cores: at 250 calls a second there may be less processor than the path asks for.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ from alma.testing.plug_in import install_toy
 from alma.testing.server import LoopbackServer
 from alma.testing.server.parts import Parts
 
-LATENCY, IN_FLIGHT = 0.2, 50
+LATENCIES, IN_FLIGHT = (0.2, 1.0), 50
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(latency: float) -> Iterator[str]:
     """The address of a server in another process."""
-    command = [sys.executable, "-m", "benchmarks.concurrency", "--serve"]
+    command = [sys.executable, "-m", "benchmarks.concurrency", "--serve", str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -49,20 +50,20 @@ def server() -> Iterator[str]:
             process.kill()
 
 
-def serve() -> None:
-    with LoopbackServer(Parts(broken_every=10**9), delay=LATENCY) as one:
+def serve(latency: float) -> None:
+    with LoopbackServer(Parts(broken_every=10**9), delay=latency) as one:
         print(one.base_url, flush=True)
         sys.stdin.read()
 
 
 def bound(chains: Iterable[int]) -> float:
-    """Seconds that episodes of so many calls take at least, all at once but `IN_FLIGHT` calls a time."""
+    """Answers that episodes of so many calls wait for at least, all at once but `IN_FLIGHT` calls a time."""
     counts = list(chains)
-    return LATENCY * max(max(counts, default=0), sum(counts) / IN_FLIGHT)
+    return max(max(counts, default=0), sum(counts) / IN_FLIGHT)
 
 
 def critical_path(run: Path) -> tuple[float, int]:
-    """Seconds of the search's critical path, and all its calls."""
+    """The search's critical path in answers one after the other, and all its calls."""
     with open_archive(run / "archive.db", "search", create=False, read_only=True) as archive:
         calls = archive.ledger().spent().calls
         evaluations = archive.evaluations()
@@ -85,11 +86,11 @@ def critical_path(run: Path) -> tuple[float, int]:
     for parts in by_step.values():
         # A child's evaluation waits for its proposal; verification is a part of that chain.
         longest = max(talk for talk, _ in parts)
-        total += LATENCY * longest + bound(count for _, chains in parts for count in chains)
+        total += longest + bound(count for _, chains in parts for count in chains)
     return total, calls
 
 
-async def search(folder: Path, address: str, schedule: str) -> None:
+async def search(folder: Path, address: str, schedule: str, latency: float) -> None:
     config = RunConfig(
         domain="toy",
         agent="llm",
@@ -120,11 +121,12 @@ async def search(folder: Path, address: str, schedule: str) -> None:
 
     await learn(config, folder, listen)
     wall = time.monotonic() - ready
-    path, calls = critical_path(folder)
+    answers, calls = critical_path(folder)
+    path = latency * answers
     host = _cpu()[0] - mine
     workers = _cpu()[1] - theirs
     print(
-        f"| {schedule} | {calls} | {wall:.1f} | {path:.1f} | {wall / path:.2f} "
+        f"| {latency:g} | {schedule} | {calls} | {wall:.1f} | {path:.1f} | {wall / path:.2f} "
         f"| {1000 * host / calls:.1f} | {1000 * workers / calls:.1f} |",
         flush=True,
     )
@@ -153,26 +155,28 @@ async def bare(address: str, calls: int = 500) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A search on a server of fixed latency.")
-    parser.add_argument("--serve", action="store_true", help="be the server")
-    if parser.parse_args().serve:
-        serve()
+    parser.add_argument("--serve", type=float, metavar="SECONDS", help="be the server")
+    latency = parser.parse_args().serve
+    if latency is not None:
+        serve(latency)
         return
     os.environ.setdefault("OPENAI_API_KEY", "sk-none-00000000")
-    print(
-        f"{1000 * LATENCY:g} ms a call, {IN_FLIGHT} in flight; load at the start {os.getloadavg()[0]:.1f}\n"
-    )
-    print(
-        "| schedule | calls | search, s | critical path, s | ratio | host, ms a call | workers, ms a call |"
-    )
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
-    with tempfile.TemporaryDirectory() as name, server() as address:
+    cores = len(os.sched_getaffinity(0))
+    print(f"{IN_FLIGHT} calls in flight; {cores} cores, load average {os.getloadavg()[0]:.1f} at the start\n")
+    print("| latency, s | schedule | calls | search, s | critical path, s | ratio | host | workers |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    with tempfile.TemporaryDirectory() as name:
         folder = install_toy(Path(name, "plug-in"))
         sys.path.insert(0, str(folder))
         os.environ["PYTHONPATH"] = str(folder)
-        for schedule in ("generational", "steady"):
-            asyncio.run(search(Path(name, schedule), address, schedule))
-        ours, sdk = asyncio.run(bare(address))
-    print(f"\nA call by our client takes {ours:.1f} ms of processor, {sdk:.1f} ms of it the SDK's own.")
+        for latency in LATENCIES:
+            with server(latency) as address:
+                for schedule in ("generational", "steady"):
+                    asyncio.run(search(Path(name, f"{schedule}-{latency}"), address, schedule, latency))
+        with server(LATENCIES[0]) as address:
+            ours, sdk = asyncio.run(bare(address))
+    print("\nHost and workers: milliseconds of processor a call, with what the run itself takes to start.")
+    print(f"A call by our client takes {ours:.1f} ms of processor, {sdk:.1f} ms of it the SDK's own.")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ SEARCH: Mapping[str, Any] = {
     "start_from": _setting(
         list[str], "start-from", "Design that the archive begins with: name, file or RUN:ID; repeatable."
     ),
-    "selector": _setting(str, "selector", "rank, alma (as published), greedy, random, posterior or pareto."),
+    "selector": _setting(str, "selector", "pareto, rank, alma (as published), greedy, random or posterior."),
     "schedule": _setting(
         str, "schedule", "generational (deterministic) or steady (no barrier between steps)."
     ),
@@ -159,6 +159,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "repeats": 1,
     },
     "demo": {
+        "selector": "rank",
         "domain": "alfworld:households",
         "steps": 10,
         "children": 8,
@@ -173,6 +174,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "controls": 10,
     },
     "demo-textworld": {
+        "selector": "rank",
         "domain": "textworld:fetch",
         "steps": 5,
         "children": 8,

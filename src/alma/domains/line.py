@@ -81,7 +81,6 @@ class WorkerLine:
             if heard is not None:
                 return pickle.loads(heard[0])
 
-
     def _received(self) -> int:
         """Bytes that came. The next action mostly comes at once, so a look or two is cheaper than to sleep
         and be woken with cold caches; who waits for a language model sleeps."""

@@ -40,7 +40,7 @@ class RunConfig:
     hint: str = ""
     start_from: tuple[str, ...] = ()
     proposer: str = "grammar"
-    selector: str = "rank"
+    selector: str = "pareto"
     schedule: Schedule = "generational"
     racing: float = 0.0
     sandbox: str = "auto"
