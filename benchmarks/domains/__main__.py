@@ -10,6 +10,7 @@ alone, and in the worker, where two are asked for at a time as evaluations do, a
 turn, so other work slows all of them alike; by the clock, and for what ALMA adds also in processor time,
 which other work changes little. `memory` watches one worker over many episodes of the reader.
 """
+
 from __future__ import annotations
 
 import argparse
