@@ -283,7 +283,9 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
     if name in PROPOSERS:
         return PROPOSERS[name]
     if name.startswith("command:"):
-        command = name.removeprefix("command:")
+        command = name.removeprefix("command:").strip()
+        if not command:
+            raise ConfigError('--proposer command: needs a program: write it as command:"my-agent task.md"')
         return lambda means: CommandProposer(means, command, lambda text: scrub(text, environment()))
     for point in entry_points(group="alma.proposers"):
         if point.name == name:

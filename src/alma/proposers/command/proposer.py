@@ -38,8 +38,6 @@ class CommandProposer:
     def __init__(
         self, means: Means, command: str, clean: Callable[[str], str] = str, *, minutes: float = MINUTES
     ) -> None:
-        if not command.strip():
-            raise ConfigError('--proposer command: needs a program: write it as command:"my-agent task.md"')
         if means.folder is None:
             raise ConfigError("--proposer command works in a run's folder only")
         self._means, self._command, self._clean = means, command, clean
