@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from alma.experiments import plug_ins
+from alma.experiments import named
 from alma.experiments.bench import bench
 from alma.learning.config import RunConfig
 from alma.records import Design, Split
@@ -28,7 +28,7 @@ def main() -> None:
     runs = [Path(name) for name in sys.argv[1:] or RUNS]
     summaries = [read(run) for run in runs]
     learned = [
-        (f"learned on {one['domain']}", plug_ins.design(f"{run}:best"))
+        (f"learned on {one['domain']}", named.design(f"{run}:best"))
         for run, one in zip(runs, summaries, strict=True)
     ]
     print("Simulated executor, generated games; success in % (95 %), differences in points.\n")
@@ -37,8 +37,8 @@ def main() -> None:
     for run, summary in zip(runs, summaries, strict=True):
         # The one that was learned here leads the comparisons.
         ordered = sorted(learned, key=lambda row: row[0].endswith(summary["domain"]))
-        named = [*((name, plug_ins.design(name)) for name in HAND_MADE), *ordered]
-        for table in _tables(run, summary, named):
+        designs = [*((name, named.design(name)) for name in HAND_MADE), *ordered]
+        for table in _tables(run, summary, designs):
             _print(summary["domain"], table)
 
 

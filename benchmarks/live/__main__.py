@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alma.cli.options import domain_options
-from alma.experiments import plug_ins
+from alma.experiments import named
 from alma.experiments.bench import bench
 from alma.learning.config import RunConfig
 from alma.records import ConfigError, Split
@@ -42,11 +42,11 @@ CASES = (Case("alfworld", "household", 150, 140, 50), Case("textworld:fetch", "h
 
 
 def played(case: Case, collected: int) -> dict[str, Any]:
-    designs = [(name, plug_ins.design(name)) for name in ("no_memory", "trajectory_retrieval")]
+    designs = [(name, named.design(name)) for name in ("no_memory", "trajectory_retrieval")]
     folder = EXAMPLES / case.folder
     learned = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["learned"]["id"]
     files = {name: folder / f"{name}.py" for name in GRAMMARS} | {"learned": folder / f"designs/{learned}.py"}
-    designs += [(name, plug_ins.design(str(file))) for name, file in files.items()]
+    designs += [(name, named.design(str(file))) for name, file in files.items()]
     config = RunConfig(
         domain=case.domain,
         collect_size=collected,

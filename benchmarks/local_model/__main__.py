@@ -22,7 +22,7 @@ from alma.archive import SqlArchive, open_archive
 from alma.domains.contract import Domain
 from alma.domains.textworld.solver import solve
 from alma.domains.textworld.worlds import Quest, World, story, worlds
-from alma.experiments import plug_ins
+from alma.experiments import named
 from alma.experiments.house import House, open_house, register
 from alma.learning.budget import RunBudget
 from alma.learning.collect import Collection
@@ -119,7 +119,7 @@ def nearest() -> Design:
 
 async def main(tasks: int, model: str) -> None:
     before = os.getloadavg()[0]
-    baseline = plug_ins.design("trajectory_retrieval")
+    baseline = named.design("trajectory_retrieval")
     with tempfile.TemporaryDirectory() as folder:
         async with open_house(config(model)) as house:
             played = short_quests(house.domain, "in_distribution", tasks)

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from alma.archive import SqlArchive, open_archive
-from alma.experiments import plug_ins
+from alma.experiments import named, plug_ins
 from alma.experiments.house import House, Phases, collect_number, open_house, register
 from alma.experiments.learn import learn
 from alma.learning.budget import RunBudget
@@ -82,7 +82,7 @@ class Loop:
         self._house, self._archive = house, archive
         self._evaluator = replace(evaluator, sandbox=self._sandbox)
         self._protocol, self._collection, self.levels = protocol, collection, levels
-        self._design = plug_ins.design(DESIGN)
+        self._design = named.design(DESIGN)
         self._number = 0
         register(archive, self._design)
 

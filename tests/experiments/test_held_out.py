@@ -4,7 +4,7 @@ import pytest
 
 from alma.experiments.bench import bench
 from alma.experiments.held_out import Entry, Scores, play_entries, summarise
-from alma.experiments.plug_ins import design
+from alma.experiments.named import design
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
 from alma.records import ConfigError, Design, DesignError, EpisodeRecord, Evaluation, Phase, Protocol

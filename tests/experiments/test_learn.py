@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from alma.archive import open_archive
-from alma.experiments import plug_ins
+from alma.experiments import named
 from alma.experiments.house import Phases
 from alma.experiments.learn import learn
 from alma.learning.config import RunConfig
@@ -66,7 +66,7 @@ async def test_a_run_writes_what_it_learned_and_its_tables_and_going_on_repeats_
         folder = run / "designs" / row.id
         assert Design.from_source((folder / "memory.py").read_text()).id == row.id
         assert row.plan in (folder / "notes.md").read_text()
-    assert plug_ins.design(f"{run}:best").id == summary["learned"]["id"]
+    assert named.design(f"{run}:best").id == summary["learned"]["id"]
 
     again = Ear()
     repeated = await learn(replace(CONFIG, concurrency=1, workers=2), run, again)

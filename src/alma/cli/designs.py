@@ -12,7 +12,7 @@ from rich.markup import escape
 from alma.cli.loop import run_async
 from alma.cli.options import AsJson
 from alma.cli.tables import console, print_code
-from alma.experiments import plug_ins
+from alma.experiments import named, plug_ins
 from alma.experiments.check import check_design
 from alma.records import ConfigError
 
@@ -29,9 +29,9 @@ def list_(as_json: AsJson = False) -> None:
     rows = [
         {
             "name": name,
-            "about": (plug_ins.design(name).source.strip().splitlines() or ['"""Plays without memory.'])[0],
+            "about": (named.design(name).source.strip().splitlines() or ['"""Plays without memory.'])[0],
         }
-        for name in plug_ins.BUILT_IN_DESIGNS
+        for name in named.BUILT_IN_DESIGNS
     ]
     for row in rows:
         row["about"] = row["about"].strip('"')
@@ -54,7 +54,7 @@ def show(
     Example: alma designs show trajectory_retrieval
     """
     if not prompts:
-        print_code(plug_ins.design(design).source, "python")
+        print_code(named.design(design).source, "python")
         return
     for number, (who, text) in enumerate(plug_ins.conversation(design)):
         console().rule(f"{number} {escape(who)}")
@@ -69,7 +69,7 @@ def check(design: Name, as_json: AsJson = False) -> None:
     """
     if design.endswith(".py") and not Path(design).is_file():
         raise ConfigError(f"can't read {design}: no such file")
-    failure = run_async(check_design(plug_ins.design(design)))
+    failure = run_async(check_design(named.design(design)))
     if as_json:
         found = (
             None

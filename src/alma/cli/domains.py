@@ -17,7 +17,7 @@ from alma.cli.play import play_by_hand, show_trajectory
 from alma.cli.progress import Download
 from alma.cli.tables import console
 from alma.domains.download import SOURCES, fetch
-from alma.experiments import plug_ins
+from alma.experiments import named, plug_ins
 from alma.records import SPLITS, ConfigError
 from alma.testing.conformance import check_domain, rows
 
@@ -130,12 +130,12 @@ def play(
         run, colon, episode = replay.rpartition(":")
         if not colon:
             raise ConfigError(f"--replay {replay}: write it as RUN:EPISODE; see: alma archive episodes RUN")
-        show_trajectory(plug_ins.episode(Path(run), episode), delay, console())
+        show_trajectory(named.episode(Path(run), episode), delay, console())
         return
     if not domain:
         raise ConfigError("no domain: name one; see: alma domains list")
     if split not in SPLITS:
         raise ConfigError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     built = plug_ins.domain(domain, options.domain_options(domain, set_ or []))
-    level = plug_ins.level(built, split, task, level_seed)
+    level = named.level(built, split, task, level_seed)
     play_by_hand(built, level, step_limit or built.step_limit("default"), console())

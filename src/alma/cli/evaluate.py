@@ -12,7 +12,7 @@ from alma.cli import options
 from alma.cli.loop import run_async
 from alma.cli.progress import Progress
 from alma.cli.tables import console, executor, print_empty, print_faults, print_sandbox, print_table
-from alma.experiments import plug_ins
+from alma.experiments import named, plug_ins
 from alma.experiments.bench import bench as bench_job
 from alma.learning.config import RunConfig
 from alma.records import SPLITS, ConfigError, Split
@@ -95,7 +95,7 @@ def bench(
     """
     names: list[str] = []
     for name in designs.split(","):
-        names += plug_ins.BUILT_IN_DESIGNS if name.strip() == "baselines" else [name.strip()]
+        names += named.BUILT_IN_DESIGNS if name.strip() == "baselines" else [name.strip()]
     config = options.run_config(_held_out(given, size), {"held_out_size": 120})
     _bench(names, config, splits, run, out, as_json)
 
@@ -120,9 +120,9 @@ def _bench(
             raise ConfigError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     domain = plug_ins.domain(config.domain, config.options)
     chosen = splits or [s for s in SPLITS[2:] if domain.tasks(s)]
-    named = [(Path(name).stem if name.endswith(".py") else name, plug_ins.design(name)) for name in names]
+    designs = [(Path(name).stem if name.endswith(".py") else name, named.design(name)) for name in names]
     with Progress(quiet=as_json) as progress:
-        result = run_async(bench_job(config, named, [cast(Split, s) for s in chosen], run, progress.listen))
+        result = run_async(bench_job(config, designs, [cast(Split, s) for s in chosen], run, progress.listen))
     if out is not None:
         out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if as_json:

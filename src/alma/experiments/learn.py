@@ -14,7 +14,7 @@ from typing import Any
 
 from alma.archive import DesignRow, open_archive
 from alma.domains.contract import Domain
-from alma.experiments import plug_ins
+from alma.experiments import named, plug_ins
 from alma.experiments.estimate import planned_episodes
 from alma.experiments.folder import check_same_run, make_folder, write_config, write_designs, write_summary
 from alma.experiments.held_out import Entry, play_entries, summarise
@@ -50,7 +50,7 @@ async def learn(
     proposer = plug_ins.proposer(config.proposer)
     selector = plug_ins.selector("random" if config.proposer == "random-parent" else config.selector)
     for name in config.start_from:
-        plug_ins.design(name)
+        named.design(name)
     async with open_house(config, listen, pauses=True) as house:
         phases = Phases.of(house.domain, config)
         make_folder(run)
@@ -249,7 +249,7 @@ async def held_out(
         collections.append(await collect_number(house, evaluator, levels, number))
     entries = [
         Entry("no_memory", (NOTHING,)),
-        Entry("trajectory_retrieval", (plug_ins.design("trajectory_retrieval"),)),
+        Entry("trajectory_retrieval", (named.design("trajectory_retrieval"),)),
     ]
     if controls is not None:
         random = tuple(row.design for row in controls.random[: config.controls])
