@@ -6,9 +6,9 @@
 `alone` plays random admissible actions in this process, texts and lists included. `step by step` plays the
 same actions by an agent on the host, through a worker that is told every step; `in the worker` lets the
 worker play them all without a word between. Then whole episodes of the reader, whose transcripts come back:
-alone, and in the worker, where two are asked for at a time as evaluations do, and one. Medians of rounds in turn, so other work slows all of them
-alike; by the clock, and for what ALMA adds also in processor time, which other work changes little. `memory`
-watches one worker over many episodes of the reader.
+alone, and in the worker, where two are asked for at a time as evaluations do, and one. Medians of rounds in
+turn, so other work slows all of them alike; by the clock, and for what ALMA adds also in processor time,
+which other work changes little. `memory` watches one worker over many episodes of the reader.
 """
 
 from __future__ import annotations
