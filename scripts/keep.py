@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "selectors": ("-m", "benchmarks.selectors", "--runs", "runs/demo"),
     "racing": ("-m", "benchmarks.racing", "--runs", "runs/demo"),
     "live": ("-m", "benchmarks.live"),
+    "local_model": ("-m", "benchmarks.local_model"),
     "transfer": ("-m", "benchmarks.transfer"),
 }
 

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-PATH="$folder/venv/bin:$PATH" "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools<81' -e '.[dev,docs,oracle,textworld,minihack,gymnasium,mlflow]'
+PATH="$folder/venv/bin:$PATH" "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools<81' -e '.[dev,docs,oracle,textworld,minihack,gymnasium,local,mlflow]'
 {
-  echo "# Pinned versions of the core and of the extras dev, docs, oracle, textworld, minihack, gymnasium and mlflow. Written by \`make lock\`."
+  echo "# Pinned versions of the core and of the extras dev, docs, oracle, textworld, minihack, gymnasium, local and mlflow. Written by \`make lock\`."
   # Only plain pins: editable installs, paths and addresses belong to one machine.
   # MiniHack needs setuptools, which `freeze` leaves out unless told to name all.
   "$folder/venv/bin/python" -m pip freeze --all --exclude-editable | grep -v '^\(pip\|wheel\)==' | grep -E '^[A-Za-z0-9._-]+==[A-Za-z0-9.+!-]+$'

@@ -101,27 +101,25 @@ async def search(folder: Path, address: str, schedule: str) -> None:
         model_concurrency=IN_FLIGHT,
         workers=IN_FLIGHT,
         schedule="steady" if schedule == "steady" else "generational",
-        steps=3,
-        children=4,
-        concurrency=4,
+        steps=4,
+        children=5,
+        concurrency=5,
         collect_size=20,
-        deploy_size=50,
+        deploy_size=60,
         validation_size=40,
         finalists=2,
-        repeats=1,
+        repeats=2,
     )
-    began = time.monotonic()
     mine, theirs = _cpu()
-    marks: dict[str, float] = {}
+    ready = 0.0
 
     def listen(kind: str, payload: object) -> None:
-        if kind in ("stage", "collected", "no_memory"):
-            marks[f"{kind} {payload}"] = time.monotonic() - began
-        if kind == "stage" and "collect" in str(payload):
-            marks["ready"] = time.monotonic() - began
+        nonlocal ready
+        if kind == "stage" and not ready:
+            ready = time.monotonic()
 
     await learn(config, folder, listen)
-    wall = time.monotonic() - began - marks["ready"]
+    wall = time.monotonic() - ready
     path, calls = critical_path(folder)
     host = _cpu()[0] - mine
     workers = _cpu()[1] - theirs
@@ -161,7 +159,7 @@ def main() -> None:
         return
     os.environ.setdefault("OPENAI_API_KEY", "sk-none-00000000")
     print(
-        f"{1000 * LATENCY:g} ms a call, {IN_FLIGHT} in flight; load average {os.getloadavg()[0]:.1f} at the start\n"
+        f"{1000 * LATENCY:g} ms a call, {IN_FLIGHT} in flight; load at the start {os.getloadavg()[0]:.1f}\n"
     )
     print(
         "| schedule | calls | search, s | critical path, s | ratio | host, ms a call | workers, ms a call |"

@@ -130,7 +130,7 @@ def simulated(searches: int) -> Iterator[str]:
 
 def recorded(runs: Sequence[Path]) -> Iterator[str]:
     yield "\nRecorded searches: what races would have saved of the candidates' episodes.\n"
-    yield "| run | candidates | error | episodes saved | best so far stopped | finalists stopped | learned one |"
+    yield "| run | candidates | error | saved | best so far stopped | finalists stopped | learned one |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
     for run in runs:
         with open_archive(run / "archive.db", "search", create=False, read_only=True) as archive:
@@ -156,10 +156,11 @@ def recorded(runs: Sequence[Path]) -> Iterator[str]:
                 if left:
                     stopped.add(row.id)
                     best_lost += (row.search_score or 0.0) >= (best.search_score or 0.0)
-            lost = sum(row.id in stopped for row in finalists)
+            lost = f"{sum(row.id in stopped for row in finalists)} of {len(finalists)}"
+            end = "stopped" if learned.id in stopped else "kept"
             yield (
-                f"| {run.name} | {len(rows)} | {error:g} | {spared / whole:.0%} | {best_lost} | {lost} of {len(finalists)} "
-                f"| {'stopped' if learned.id in stopped else 'kept'} |"
+                f"| {run.name} | {len(rows)} | {error:g} | {spared / whole:.0%} "
+                f"| {best_lost} | {lost} | {end} |"
             )
 
 

@@ -153,3 +153,37 @@ def test_bad_options_are_told(options):
 
 def test_prompts_and_options_are_in_the_version():
     assert LlmAgent("").version != LlmAgent("", LlmOptions(history=4)).version
+
+
+@in_loop
+async def test_choosing_is_asked_as_a_plain_transcript_with_the_commands_as_choices():
+    model, played = Model("go north", "look"), game(2)
+    await LlmAgent("Doors lead on.", LlmOptions(answer="choose")).play(
+        played, Notes("find the key\n> go north", {1: "look twice"}), model, 0
+    )
+    first, second = (request for _, request in model.asked)
+    assert texts(first) == ["find the key\n> go north\n\nfind the key\n\nA room."]
+    assert first.choices == second.choices == POSSIBLE
+    assert texts(second) == [*texts(first), "go north", "You did go north.\n\nlook twice"]
+    assert [message.role for message in second.messages] == ["user", "assistant", "user"]
+
+
+@in_loop
+async def test_a_command_is_not_chosen_again_where_the_game_looks_the_same_if_so_asked():
+    def step(action):
+        return Step(action, "A room.", POSSIBLE, 0.0, False, None)
+
+    model, played = Model(*POSSIBLE, "look"), Game(Observation("A room.", "", POSSIBLE), step, 4)
+    await LlmAgent("", LlmOptions(answer="choose", again=False)).play(played, Notes(), model, 0)
+    offered = [request.choices for _, request in model.asked]
+    assert offered == [POSSIBLE, POSSIBLE[1:], POSSIBLE[2:], POSSIBLE]
+
+
+@in_loop
+async def test_choosing_needs_a_game_that_lists_its_commands():
+    silent = Game(Observation("A room.", "", None), lambda action: None, 4)
+    with pytest.raises(ConfigError, match="lists its commands"):
+        await LlmAgent("", LlmOptions(answer="choose")).play(silent, Notes(), Model(), 0)
+    for options in ({"answer": "choose", "commands": False}, {"again": False}, {"again": "no"}):
+        with pytest.raises(ConfigError, match="llm"):
+            LlmOptions.of(options)

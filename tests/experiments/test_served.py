@@ -130,3 +130,44 @@ async def test_thirty_seconds_of_latency_lose_nothing(tmp_path):
             assert server.books.kinds.get("slow", 0) == kinds.count("slow")
         bills.append((summary["search"]["tokens"], summary["learned"]))
     assert bills[0] == bills[1]
+
+
+EMBEDS = """
+from alma.memory import Memory
+
+
+class Finds(Memory):
+    async def update(self, episode):
+        if episode.success:
+            await self.kit.vectors("won").add(episode.situation.goal, episode.situation.goal, "open it")
+
+    async def retrieve(self, situation):
+        return [key for _, key, _ in await self.kit.vectors("won").search(situation.goal, k=2)]
+"""
+
+
+@in_loop
+async def test_a_servers_embeddings_are_booked_once_a_text_priced_and_replayed(tmp_path):
+    design = tmp_path / "finds.py"
+    design.write_text(EMBEDS)
+    with LoopbackServer(Parts(), mischief=at_random(0.2, 3, BAD), retry_after=0.01) as server:
+        config = replace(
+            CONFIG,
+            base_url=server.base_url,
+            embedder="text-embedding-3-small",
+            start_from=(str(design),),
+            prices={**CONFIG.prices, "text-embedding-3-small": [1000.0, 0.0]},
+        )
+        await learn(config, tmp_path / "run")
+        texts = [body["input"] for body in server.books.bodies if "input" in body]
+        requests = server.books.requests
+    with open_archive(tmp_path / "run/archive.db", "search", create=False, read_only=True) as archive:
+        first = next(row for row in archive.designs() if row.design.name == "finds")
+        evaluation = archive.evaluation(first.id, "search")
+        booked = archive.ledger().spent("embedding")
+    assert 3 < booked.calls <= len(set(texts))
+    assert booked.usd == pytest.approx(booked.prompt_tokens * 1000 / 1e6)
+    assert evaluation.usage.usd > sum(episode.usage.usd for episode in evaluation.episodes)
+    # The server is gone: all is answered from the record.
+    assert (await replay(config, tmp_path / "run", tmp_path / "again")).difference is None
+    assert server.books.requests == requests

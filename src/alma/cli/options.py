@@ -56,7 +56,9 @@ SEARCH: Mapping[str, Any] = {
         str, "base-url", "Address of an OpenAI-compatible server, in place of the usual one."
     ),
     "model_concurrency": _setting(int, "model-concurrency", "Calls in flight to one model at most."),
-    "embedder": _setting(str, "embedder", "For designs' vectors: auto, or none."),
+    "embedder": _setting(
+        str, "embedder", "For designs' vectors: auto, minilm, hashed, none, or a server's model."
+    ),
     "proposer": _setting(
         str,
         "proposer",
@@ -239,6 +241,9 @@ def run_config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = No
     options = dict(values.pop("options", {}))
     options |= domain_options(str(values["domain"]), [one for one in asked if one not in own + priced], agent)
     agent_options = dict(values.pop("agent_options", {})) | named_values(own)
+    if agent == "llm" and str(values.get("execution_model")).startswith("local:"):
+        # So small a model can't follow instructions; it can continue a transcript.
+        agent_options = {"answer": "choose", **agent_options}
     values["prices"] = dict(values.get("prices", {})) | named_values(priced)
     values["start_from"] = tuple(values.get("start_from", ()))
     return RunConfig(options=options, agent_options=agent_options, **values)

@@ -27,7 +27,7 @@ from alma.proposers.contract import Means
 from alma.records import ConfigError, Design, Level, Phase, Proposal, Protocol, derive_seed
 from alma.sandbox.contract import Limits, Sandbox
 
-Role = Literal["executor", "meta", "small", "strong"]
+Role = Literal["executor", "meta", "small", "strong", "embedding"]
 """What a model is for; `small` and `strong` are what designs call theirs."""
 MOST_WORKERS = 24
 """Environment processes by default where a model plays; some take 150 MB each."""
@@ -49,6 +49,7 @@ class House:
     providers: Mapping[Role, Provider]
     """The models of this job by what they are for; what none is given for is missing."""
     embedder: Embedder | None
+    """The one on this machine; where a server's makes the vectors, it is a provider."""
     paid: RunBudget
     """Calls, tokens and dollars of the whole job, over all its parts."""
     pauses: bool
@@ -84,11 +85,14 @@ class House:
             for unit, amount in zip(PAID, (spent.calls, spent.tokens, spent.usd), strict=True):
                 self.paid.book(unit, amount)
         gates = {role: self.gate(role, archive, listen, record) for role in self.providers}
+        embedder = self.embedder
+        if "embedding" in gates:
+            embedder = plug_ins.served_embedder(gates["embedding"])
         return Evaluator(
             self.pool,
             self.agent,
             self.sandbox,
-            DesignModels({role: gates[role] for role in DESIGN_ROLES if role in gates}, self.embedder),
+            DesignModels({role: gates[role] for role in DESIGN_ROLES if role in gates}, embedder),
             archive,
             budget,
             Limits(),
@@ -108,6 +112,8 @@ class House:
         limits = Limits()
         gate = self.gate("meta", archive, listen, record) if "meta" in self.providers else None
         roles = [role for role in DESIGN_ROLES if role in self.providers]
+        embedder = self.embedder.name if self.embedder is not None else config.embedder
+        embedder = "" if embedder == "none" else embedder
         facts = (
             f"At most {config.recall_limit} characters of a recall are shown, cut at the end of a line.",
             f"Time: {limits.retrieve_seconds:g} s a retrieve, {limits.update_seconds:g} s an update, "
@@ -120,8 +126,9 @@ class House:
             "calls an episode on average, and what they cost counts."
             if roles
             else "`kit.llm` is not available in this run: it raises RuntimeError.",
-            "`kit.embed` and `kit.vectors` are available."
-            if self.embedder is not None
+            f"`kit.embed` and `kit.vectors` are available ({embedder}; a cosine that is high "
+            "for one embedder is low for another)."
+            if embedder
             else "`kit.embed` and `kit.vectors` are not available in this run: they raise RuntimeError.",
         )
         return Means(gate, getattr(self.agent, "about", ""), facts, config.hint, run / "workspaces")
@@ -156,7 +163,7 @@ async def open_house(
             raise ConfigError(f"sandbox {report.backend} does not hold here: {report.detail}; {report.cure}")
         yield House(config, domain, agent, collector, pool, sandbox, limit, providers, embedder, paid, pauses)
     finally:
-        for provider in dict.fromkeys(providers.values()):
+        for provider in (*dict.fromkeys(providers.values()), embedder):
             await plug_ins.close_provider(provider)
         await pool.close()
         await sandbox.close()
@@ -181,7 +188,9 @@ def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:
     for name in names.values():
         if name is not None and name not in made:
             made[name] = plug_ins.provider(name, settings, listen)
-    return {role: made[name] for role, name in names.items() if name is not None}
+    providers = {role: made[name] for role, name in names.items() if name is not None}
+    embedding = plug_ins.embedding_model(config.embedder, settings)
+    return providers | ({"embedding": embedding} if embedding is not None else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ async def learn(
     With a `record` of another run it plays what that run played and no more.
     """
     started = time.monotonic()
-    listen("run", {"folder": str(run), "config": config.as_json()})
     proposer = plug_ins.proposer(config.proposer)
     selector = plug_ins.selector("random" if config.proposer == "random-parent" else config.selector)
     for name in config.start_from:
@@ -68,6 +67,7 @@ async def learn(
             budget = record.budget("search") if record else _search_budget(config)
             archive.start_run("search", asked, config.seed)
             write_config(run, config)
+            listen("run", {"folder": str(run), "config": config.as_json()})
             evaluator = house.evaluator(archive, budget, listen, answers)
             shares = _shares(config, levels)
             house.paid.hold_back(shares["validation"] + shares["tables"], PAID)

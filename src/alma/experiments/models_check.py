@@ -1,4 +1,4 @@
-"""`alma models check`: one small call to a model, and what it shows of server, key, price and abilities."""
+"""One small call to a model, and what it shows: of server, key, price and abilities, or of what runs here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from alma.experiments import plug_ins
+from alma.experiments.health import Finding
 from alma.models.contract import Message, Request
-from alma.records import JSON, AlmaError
+from alma.records import JSON, AlmaError, ConfigError
 
 QUESTION = 'Answer with a JSON object: {"colour": one of "red", "green" or "blue"}. Nothing else.'
 SCHEMA: Mapping[str, JSON] = {
@@ -47,6 +48,46 @@ async def check_model(name: str, base_url: str | None, prices: Mapping[str, JSON
         "worst_case_usd": most.usd,
         "tries_made_again": getattr(provider, "retries", 0),
     }
+
+
+async def check_local() -> list[Finding]:
+    """What `--embedder auto` means here, and whether the local model works, with what to do if not."""
+    return [await _embedder(), await _local_model()]
+
+
+async def _embedder() -> Finding:
+    chosen = plug_ins.embedder("auto")
+    assert chosen is not None
+    what = f"embedder {chosen.name}"
+    try:
+        (made,) = await chosen.embed(["a hot apple"])
+    except AlmaError as error:
+        return what, False, plug_ins.blame(error)
+    finally:
+        await plug_ins.close_provider(chosen)
+    if chosen.name.startswith("minilm"):
+        return what, True, f"in use; {len(made.vector)} numbers a text, by meaning"
+    return what, False, "in use; finds shared words only; for meaning: alma models install local"
+
+
+async def _local_model() -> Finding:
+    what = "model local"
+    try:
+        model = plug_ins.provider("local:", plug_ins.model_settings(None, {}, 1), lambda kind, payload: None)
+    except ConfigError as error:
+        return what, False, plug_ins.blame(error)
+    try:
+        began = time.monotonic()
+        await model.complete(Request((Message("user", "Say yes."),), 1))
+    except AlmaError as error:
+        return what, False, plug_ins.blame(error)
+    finally:
+        await plug_ins.close_provider(model)
+    return (
+        what,
+        True,
+        f"{model.name}; answered after {time.monotonic() - began:.1f} s; for proofs, not claims",
+    )
 
 
 def price_rows(names: list[str], prices: Mapping[str, JSON]) -> list[dict[str, Any]]:

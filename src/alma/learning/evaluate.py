@@ -88,8 +88,8 @@ class Evaluator:
         agent = f"{self.agent.name} {self.agent.version} seed {self.seed}"
         if self.model is not None:
             agent += f" model {self.model.name}"
-        if self.services.name and design is not NOTHING:
-            agent += f" designs {self.services.name}"
+        if design is not NOTHING and (services_name := self.services.name_for(design.source)):
+            agent += f" designs {services_name}"
         if race is not None:
             agent += f" {race.name}"
         domain = self.pool.domain

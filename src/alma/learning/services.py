@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,8 +24,13 @@ MOST_TOKENS = 4096
 """Tokens of one answer."""
 TOKENS = 1024
 """Tokens of an answer where the design doesn't say."""
-KEPT_TEXTS = 50_000
-"""Texts whose vectors are kept for the whole run."""
+MOST_TEXTS, MOST_TEXT = 256, 20_000
+"""Texts of one embedding call, and characters of each."""
+TEXTS_AN_EPISODE = 100
+"""Different texts that an evaluation may have embedded, on average."""
+
+_EMBEDS = re.compile(r"embed|vectors")
+"""A design that says neither can't reach the embedder, so it is the same design with any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,13 @@ class DesignModels:
     roles: Mapping[str, Gate] = field(default_factory=dict)
     embedder: Embedder | None = None
     calls_an_episode: int = 4
-    vectors: dict[str, list[float]] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """What may change a design's answers; part of every evaluation's identity where there is any."""
-        models = [f"{role}={gate.name}" for role, gate in sorted(self.roles.items())]
-        return " ".join(models + ([f"embedder={self.embedder.name}"] if self.embedder else []))
+    def name_for(self, source: str) -> str:
+        """What may change that design's answers; part of its evaluations' identity where there is any."""
+        named = [f"{role}={gate.name}" for role, gate in sorted(self.roles.items())]
+        if self.embedder is not None and _EMBEDS.search(source):
+            named.append(f"embedder={self.embedder.name}")
+        return " ".join(named)
 
     @asynccontextmanager
     async def at(self, design_id: str, episodes: int) -> AsyncIterator[DesignServices]:
@@ -49,7 +55,9 @@ class DesignModels:
         Raises the ProviderError or BudgetExceeded that a call of the design met, once the evaluation is over.
         """
         models = {role: gate.at(design_id) for role, gate in self.roles.items()}
-        services = DesignServices(self, models, self.calls_an_episode * episodes)
+        services = DesignServices(
+            models, self.embedder, self.calls_an_episode * episodes, TEXTS_AN_EPISODE * episodes
+        )
         try:
             yield services
         except DesignError:
@@ -63,15 +71,19 @@ class DesignModels:
 class DesignServices:
     """One evaluation's calls (`alma.sandbox.contract.Services`)."""
 
-    def __init__(self, models: DesignModels, roles: Mapping[str, Model], most_calls: int) -> None:
-        self._models, self._roles, self._most = models, roles, most_calls
+    def __init__(
+        self, roles: Mapping[str, Model], embedder: Embedder | None, most_calls: int, most_texts: int
+    ) -> None:
+        self._roles, self._embedder = roles, embedder
+        self._most, self._most_texts = most_calls, most_texts
         self._answers: dict[str, asyncio.Task[JSON]] = {}
         self._fault: ProviderError | BudgetExceeded | None = None
-        self._embedding = Usage()
+        self._embedded: dict[str, Usage] = {}
 
     @property
     def usage(self) -> Usage:
-        return sum((model.usage for model in self._roles.values()), self._embedding)
+        """What completions and embeddings have taken; the same however much of it was known already."""
+        return sum((model.usage for model in self._roles.values()), sum(self._embedded.values(), Usage()))
 
     def check(self) -> None:
         """Raise what ended a call through no fault of the design."""
@@ -94,21 +106,27 @@ class DesignServices:
         return await asyncio.shield(self._answers[key])
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        embedder, known = self._models.embedder, self._models.vectors
-        if embedder is None:
+        """Raises DesignError over its limits."""
+        if self._embedder is None:
             raise DesignError("this run has no embedder (kit.embed)")
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        if missing:
-            try:
-                vectors, usage = await embedder.embed(missing)
-            except (ProviderError, BudgetExceeded) as error:
-                self._fault = error
-                raise
-            self._embedding += usage
-            if len(known) + len(missing) > KEPT_TEXTS:
-                known.clear()
-            known.update(zip(missing, vectors, strict=True))
-        return [known[text] for text in texts]
+        if len(texts) > MOST_TEXTS:
+            raise DesignError(f"kit.embed: {len(texts)} texts at once; at most {MOST_TEXTS}")
+        if any(len(text) > MOST_TEXT for text in texts):
+            raise DesignError(f"kit.embed: a text has over {MOST_TEXT} characters")
+        new = set(texts) - self._embedded.keys()
+        if len(self._embedded) + len(new) > self._most_texts:
+            raise DesignError(
+                f"the design's {self._most_texts} embedded texts of this evaluation are used up"
+            )
+        # Counted before they are there, so that calls in flight share the limit.
+        self._embedded |= dict.fromkeys(new, Usage())
+        try:
+            made = await self._embedder.embed(texts)
+        except (ProviderError, BudgetExceeded) as error:
+            self._fault = error
+            raise
+        self._embedded |= {text: one.usage for text, one in zip(texts, made, strict=True)}
+        return [list(one.vector) for one in made]
 
     def log(self, text: str) -> None:
         pass

@@ -64,14 +64,24 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A text as a unit vector, and what that took: tokens, and a call where it was one."""
+
+    vector: tuple[float, ...]
+    usage: Usage
+
+
 class Embedder(Protocol):
-    """Texts to unit vectors of one length."""
+    """Texts to unit vectors of one length. A text's vector does not depend on the texts beside it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is and in which version, as evaluations' identities name it."""
+        ...
 
-    async def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], Usage]:
-        """Vectors in the order of the texts, and their cost. Raises ProviderError."""
+    async def embed(self, texts: Sequence[str]) -> list[Embedded]:
+        """In the order of the texts. Raises ProviderError, and BudgetExceeded as a model does."""
         ...
 
 

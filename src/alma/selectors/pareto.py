@@ -12,7 +12,8 @@ from alma.selectors.contract import draw, evaluated
 class ParetoSelector:
     """Weight = sharpness^(-front) / (1 + visits); front 0 is beaten by none, front 1 only by front 0, …
 
-    Cost is tokens an episode, or steps an episode where no model is paid.
+    Cost is tokens and steps an episode: where a model plays, the steps hardly count; where none does, tokens
+    are what the design embeds or asks.
     """
 
     name = "pareto"
@@ -46,5 +47,5 @@ def _fronts(scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
 def _cost(evaluation: Evaluation | None) -> float:
     if evaluation is None or not evaluation.played:
         return 0.0
-    whole = evaluation.usage.tokens or sum(episode.steps for episode in evaluation.played)
+    whole = evaluation.usage.tokens + sum(episode.steps for episode in evaluation.played)
     return whole / len(evaluation.played)

@@ -16,13 +16,14 @@ from alma.models.contract import Message, Model, Request
 from alma.records import JSON, ConfigError
 from alma.records.prompt import load_prompts, prompts_version
 
-Style = Literal["action", "reason", "tool"]
+Style = Literal["action", "reason", "tool", "choose"]
 HISTORY_LEAST = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LlmOptions:
-    """`answer`: the command alone, after a thought, or in a JSON object. `history`: how many of the last
+    """`answer`: the command alone, after a thought, in a JSON object, or one of the possible commands as what
+    follows a plain transcript without instructions (for small models). `history`: how many of the last
     steps are told again, 0 for all (as published). `max_tokens` caps an answer, reasoning included."""
 
     answer: Style = "action"
@@ -30,6 +31,8 @@ class LlmOptions:
     max_tokens: int = 4096
     commands: bool = True
     """Whether the possible commands are listed, where the game knows them."""
+    again: bool = True
+    """Whether a command may be chosen again where the game looks as it did then (`choose` only)."""
 
     @classmethod
     def of(cls, options: Mapping[str, JSON]) -> LlmOptions:
@@ -46,8 +49,13 @@ class LlmOptions:
                 raise ConfigError(f"llm.{name} must be a whole number from {least}, not {value!r}")
         if 0 < made.history < HISTORY_LEAST:
             raise ConfigError(f"llm.history must be 0 (all) or at least {HISTORY_LEAST}, not {made.history}")
-        if not isinstance(made.commands, bool):
-            raise ConfigError(f"llm.commands must be true or false, not {made.commands!r}")
+        for name in ("commands", "again"):
+            if not isinstance(getattr(made, name), bool):
+                raise ConfigError(f"llm.{name} must be true or false, not {getattr(made, name)!r}")
+        if made.answer == "choose" and not made.commands:
+            raise ConfigError("llm.answer=choose needs the possible commands: leave llm.commands out")
+        if made.answer != "choose" and not made.again:
+            raise ConfigError("llm.again=false needs llm.answer=choose")
         return made
 
 
@@ -70,44 +78,58 @@ class LlmAgent:
     def __init__(self, brief: str, options: LlmOptions | None = None) -> None:
         self._brief, self._options = brief, options or LlmOptions()
         self._prompts = load_prompts(__package__ or "")
-        settings = f"{self._options.answer} {self._options.history} {self._options.max_tokens}"
-        self.version = f"1 {prompts_version(self._prompts)} {settings} {self._options.commands}"
+        settings = " ".join(str(getattr(self._options, name)) for name in LlmOptions.__annotations__)
+        self.version = f"2 {prompts_version(self._prompts)} {settings}"
+        self._chooses = self._options.answer == "choose"
 
     async def play(self, game: Game, recalled: Recalled, model: Model | None, seed: int) -> None:
         """Ends early, with the reward reached so far, when the model refuses or its context is full."""
         if model is None:
             raise ConfigError("the executor llm needs a model: give --execution-model")
-        how = self._prompts[f"format_{self._options.answer}"].text.strip()
-        rules = self._prompts["system"].render(brief=self._brief, steps=str(game.steps_left), format=how)
-        talk = _Talk(rules, self._options.history)
+        talk = _Talk("" if self._chooses else self._rules(game), self._options.history)
+        given: set[tuple[str, str]] = set()
         while not game.over:
             fresh = await recalled.on_step(tuple(game.steps))
             talk.hear(*self._told(game, fresh if game.steps else fresh or recalled.text))
             possible = game.admissible if self._options.commands else None
+            if self._chooses and not possible:
+                raise ConfigError("llm.answer=choose needs a game that lists its commands; this one doesn't")
+            seen = game.steps[-1].observation if game.steps else game.first.text
+            if not self._options.again:
+                possible = tuple(c for c in possible or () if (seen, c) not in given) or possible
             request = Request(
                 talk.messages(),
                 self._options.max_tokens,
                 schema=_tool(possible) if self._options.answer == "tool" else None,
-                choices=(possible or ()) if self._options.answer == "action" else (),
+                choices=(possible or ()) if self._options.answer in ("action", "choose") else (),
             )
             reply = await model.ask(request, key=str(len(game.steps)))
             if reply.finish in ("refusal", "overflow"):
                 return
             talk.say(reply.text)
-            await game.act(command_of(reply.text, possible))
+            command = command_of(reply.text, possible)
+            given.add((seen, command))
+            await game.act(command)
+
+    def _rules(self, game: Game) -> str:
+        how = self._prompts[f"format_{self._options.answer}"].text.strip()
+        return self._prompts["system"].render(brief=self._brief, steps=str(game.steps_left), format=how)
 
     def _told(self, game: Game, memory: str | None) -> tuple[str, str]:
         """The next message with the possible commands, and without them, as it stands once it is past."""
+        kind, slots = "first", {"goal": game.first.goal, "observation": game.first.text}
         if game.steps:
             last = game.steps[-1]
-            slots = {"observation": last.observation, "error": last.error or "", "left": _left(game)}
-            prompt = self._prompts["step"]
-        else:
-            slots = {"goal": game.first.goal, "observation": game.first.text}
-            prompt = self._prompts["first"]
+            kind, slots = "step", {"observation": last.observation, "error": last.error or ""}
+        slots["memory"] = memory or ""
+        if self._chooses:
+            told = self._prompts[f"choose_{kind}"].render(**slots)
+            return told, told
+        if game.steps:
+            slots["left"] = _left(game)
         commands = "\n".join((game.admissible or ()) if self._options.commands else ())
-        told = [prompt.render(**slots, memory=memory or "", commands=listed) for listed in (commands, "")]
-        return told[0], told[1]
+        now, later = (self._prompts[kind].render(**slots, commands=listed) for listed in (commands, ""))
+        return now, later
 
 
 class _Talk:
@@ -128,7 +150,7 @@ class _Talk:
         self._past.append((self._later, answer))
 
     def messages(self) -> tuple[Message, ...]:
-        told = [Message("system", self._system)]
+        told = [Message("system", self._system)] if self._system else []
         for heard, said in self._kept():
             told += [Message("user", heard), Message("assistant", said)]
         return (*told, Message("user", self._now))

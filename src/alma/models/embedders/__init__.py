@@ -1,0 +1,1 @@
+"""What turns texts into vectors: on this machine (`minilm`, `hashed`), or at a server through the gateway."""
