@@ -3,9 +3,10 @@
     python -m benchmarks.sandbox
 
 A worker's memory is its share of what it has in common with the others (PSS), and what is its own alone,
-which is what one more takes. Times are medians by the clock, so other work on the machine shows in them:
-its load is printed, and the start is measured once more beside busy processes. The zygote has the SDK and
-numpy loaded; networkx and scipy are loaded into it when the first design needs them.
+which is what one more takes; the more of them live, the less of the zygote's falls to each. Times are
+medians by the clock, so other work on the machine shows in them: its load is printed, and the start is
+measured once more beside busy processes. The zygote has the SDK and numpy loaded; networkx and scipy are
+loaded into it when the first design needs them.
 """
 
 from __future__ import annotations
@@ -153,7 +154,6 @@ async def _frozen(sandbox: ZygoteSandbox) -> None:
 
 
 async def _memory(sandbox: ZygoteSandbox, design: Design, what: str) -> None:
-    """A worker's share (PSS) of the zygote's pages depends on how many share them, so of two numbers."""
     for workers in (20, 50):
         await _memory_of(sandbox, design, what, workers)
 

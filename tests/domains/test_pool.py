@@ -386,6 +386,46 @@ async def test_five_hundred_jobs_leave_no_handle_open(tmp_path):
 
 
 @in_loop
+async def test_a_worker_is_replaced_when_it_has_done_much(monkeypatch):
+    """Some engines keep a little of each episode for ever."""
+    monkeypatch.setattr("alma.domains.pool.LIFE", 3)
+    async with pool_of(1) as pool:
+        pids = await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(7)))
+        assert [len(set(pids[i : i + 3])) for i in (0, 3, 6)] == [1, 1, 1]
+        assert len(set(pids)) == 3
+        assert not any(running(pid) for pid in pids[:6])
+        assert pool.faults == 0
+
+
+@in_loop
+async def test_a_job_cancelled_while_it_waits_takes_no_worker():
+    async with pool_of(1) as pool:
+        before = await pool.run(LEVELS[0], jobs.pid)
+        first, waiting = (asyncio.create_task(pool.run(LEVELS[0], jobs.sleep, 0.2)) for _ in range(2))
+        last = asyncio.create_task(pool.run(LEVELS[0], jobs.pid))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        assert await first == "slept"
+        assert await last == before
+
+
+@in_loop
+async def test_no_more_workers_are_started_than_are_needed():
+    async with pool_of(5) as pool:
+        assert len({await pool.run(LEVELS[0], jobs.pid) for _ in range(6)}) == 1
+
+
+@in_loop
+async def test_a_worker_that_cannot_be_started_leaves_its_place_to_the_next_job(monkeypatch):
+    async with pool_of(1) as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.executable", "/no/such/python")
+            with pytest.raises(FileNotFoundError):
+                await pool.run(LEVELS[0], jobs.pid)
+        assert await pool.run(LEVELS[0], jobs.sleep, 0) == "slept"
+
+
+@in_loop
 async def test_what_an_engine_prints_does_not_reach_our_output(capfd):
     async with pool_of(1) as pool:
         assert await pool.run(LEVELS[0], jobs.noise) == "quiet"

@@ -27,6 +27,9 @@ from alma.domains.contract import Domain, Environment
 from alma.domains.line import HEAD, HostLine, WorkerLine, frame
 from alma.records import AlmaError, DomainError, Level, Observation, without_secrets
 
+LIFE = 10_000
+"""Jobs after which a worker is replaced: some engines keep a few kB of each episode for ever."""
+
 Answer = Callable[[Any], Awaitable[Any]]
 """Answers what a job asks in mid-episode."""
 
@@ -182,7 +185,12 @@ class _Visit:
 
     def _end(self) -> None:
         worker, self._worker = self._worker, None
-        self._pool._vacant(worker)
+        assert worker is not None
+        worker.jobs += 1
+        if worker.jobs < LIFE:
+            self._pool._vacant(worker)
+        else:
+            self._pool._drop(worker)
 
 
 class Talk:
@@ -245,6 +253,7 @@ class _Worker:
     """The host's end of one process; used by one job at a time."""
 
     def __init__(self, domain: Domain, timeout_seconds: float) -> None:
+        self.jobs = 0
         self._timeout = timeout_seconds
         self._domain = pickle.dumps(domain, pickle.HIGHEST_PROTOCOL)
         # Some engines leave files behind when they are killed. The finalizer of this folder deletes it
