@@ -164,7 +164,7 @@ def test_the_colours_of_a_terminal_are_the_only_orders_in_it(evil):
 def test_a_browser_runs_nothing_and_asks_for_nothing(evil, tmp_path, monkeypatch, server):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        pytest.skip("no Chromium here")
+        pytest.skip("this test opens a page in a real browser, and no Chromium is installed")
 
     def opened(page: Path) -> str:
         Hits.paths.clear()

@@ -103,7 +103,7 @@ async def test_a_self_check_notices_a_missing_wall(wall):
     report = await whole.self_check()
     await whole.close()
     if not report.ok:
-        pytest.skip(report.detail)
+        pytest.skip(f"no wall can be missed where namespaces don't hold: {report.detail}")
     sandbox = NamespacesSandbox(without=(wall,))
     report = await check_walls(sandbox)
     await sandbox.close()
@@ -153,7 +153,7 @@ async def test_a_container_holds_and_answers():
     sandbox = ContainerSandbox()
     report = await sandbox.self_check()
     if not report.ok and not shutil.which("podman"):
-        pytest.skip(report.detail)
+        pytest.skip(f"no container engine here: {report.detail}")
     assert report.ok, report.detail
     head = "from alma.memory import Memory\nclass D(Memory):\n"
     answers = head + "    async def retrieve(self, situation):\n        import networkx\n        return 1\n"

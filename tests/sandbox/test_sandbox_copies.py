@@ -108,7 +108,7 @@ async def test_a_frozen_retrieve_leaves_nothing_anywhere_in_the_design(
 ):
     act, tell = HIDES[place]
     if place == "a file" and sandbox.name != "namespaces":
-        pytest.skip("no /tmp of its own here")
+        pytest.skip(f"{sandbox.name} does not claim a /tmp of its own (docs/sandbox.md)")
     body = f"""
 async def retrieve(self, situation):
     {act}

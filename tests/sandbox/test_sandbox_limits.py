@@ -108,7 +108,7 @@ async def retrieve(self, situation):
 @in_loop
 async def test_a_worker_that_takes_all_threads_leaves_its_sibling_theirs(opened, situation, sandbox):
     if sandbox.name != "namespaces":
-        pytest.skip("threads are counted for each worker alone only in a user namespace of its own")
+        pytest.skip(f"{sandbox.name} has no user namespace, in which alone threads are counted by worker")
     body = """
 async def retrieve(self, situation):
     import threading

@@ -199,8 +199,6 @@ def _cost(load: Load, unit: str, worst: bool) -> float:
 
 def _rates(config: RunConfig, name: str) -> tuple[float, float, float] | None:
     """None for a plug-in's model, whose price is its own business."""
-    if name.partition(":")[0] == "inbox":
-        return FREE
     try:
         price = plug_ins.price(name, config.prices)
         return price.prompt, price.completion, price.prompt if price.cached is None else price.cached

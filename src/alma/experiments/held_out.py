@@ -15,7 +15,7 @@ from typing import Any
 from alma.learning.collect import Collection
 from alma.learning.evaluate import NOTHING, Evaluator
 from alma.learning.missing import comparable
-from alma.records import Design, DesignError, EpisodeRecord, Evaluation, Level, Protocol, derive_seed
+from alma.records import Design, DesignError, EpisodeRecord, Evaluation, Level, Primary, Protocol, derive_seed
 from alma.stats import cluster_interval, holm, paired_difference
 
 TOO_MANY_MISSING = "more than 2 % of its episodes are missing, so it is not comparable"
@@ -49,13 +49,13 @@ class Scores:
     episodes: list[tuple[EpisodeRecord, int]] = field(default_factory=list)
     failed: str = ""
 
-    def cells(self, primary: str) -> dict[Cell, tuple[float, str]]:
+    def cells(self, primary: Primary) -> dict[Cell, tuple[float, str]]:
         sums: dict[Cell, list[float]] = defaultdict(list)
         clusters: dict[Cell, str] = {}
         for episode, collection in self.episodes:
             if episode.reward is not None:
                 cell = (episode.level_key, collection)
-                sums[cell].append(_score(episode, primary))
+                sums[cell].append(episode.score(primary))
                 clusters[cell] = episode.cluster
         return {cell: (sum(values) / len(values), clusters[cell]) for cell, values in sums.items()}
 
@@ -109,7 +109,7 @@ async def _evaluations(
 
 
 def summarise(
-    table: Sequence[Scores], split: str, protocol: Protocol, primary: str, *, seed: int, leader: str
+    table: Sequence[Scores], split: str, protocol: Protocol, primary: Primary, *, seed: int, leader: str
 ) -> dict[str, Any]:
     """The table as `summary.json` holds it: rows with intervals, the leader compared with each other row."""
     rows = [_row(scores, primary, seed) for scores in table]
@@ -132,13 +132,13 @@ def summarise(
     }
 
 
-def _row(scores: Scores, primary: str, seed: int) -> dict[str, Any]:
+def _row(scores: Scores, primary: Primary, seed: int) -> dict[str, Any]:
     entry = scores.entry
     episodes = [e for e, number in scores.episodes if not entry.once or number == 0]
     played = [(e, n) for e, n in scores.episodes if e.reward is not None and (not entry.once or n == 0)]
     if not played:
         return {"name": entry.name, "failed": scores.failed or "no episode was played"}
-    values = [_score(e, primary) for e, _ in played]
+    values = [e.score(primary) for e, _ in played]
     clusters = [e.cluster for e, _ in played]
     numbers = [n for _, n in played]
     several = len(set(numbers)) > 1
@@ -191,7 +191,3 @@ def _compare(
         "clusters": result.clusters,
         "warning": result.warning,
     }
-
-
-def _score(episode: EpisodeRecord, primary: str) -> float:
-    return float(bool(episode.success)) if primary == "success" else float(episode.reward or 0.0)

@@ -129,10 +129,10 @@ def model_settings(base_url: str | None, prices: Mapping[str, JSON], most: int) 
 
 def price(name: str, prices: Mapping[str, JSON]) -> Price:
     """What the model costs. Raises ConfigError where nobody knows."""
-    if name.partition(":")[0] == "local":
+    if name.partition(":")[0] in ("local", "inbox"):
         return FREE
-    named = ModelName.read(name)
-    return price_of(named.model, named.server.prices, own_prices(prices))
+    read = ModelName.read(name)
+    return price_of(read.model, read.server.prices, own_prices(prices))
 
 
 def is_plug_in_model(name: str) -> bool:
@@ -187,11 +187,11 @@ def provider(name: str, settings: ModelSettings, listen: Listener) -> Provider:
         if point.name == plug_in:
             loaded: Provider = point.load()(model)
             return loaded
-    named = ModelName.read(name)
+    read = ModelName.read(name)
     # The SDK takes half a second to import: only for runs that call a server.
     from alma.models.openai import OpenAIModel
 
-    return OpenAIModel(named, settings)
+    return OpenAIModel(read, settings)
 
 
 def gateway(
@@ -224,10 +224,10 @@ def embedding_model(name: str, settings: ModelSettings) -> Provider | None:
             f"unknown embedder {name!r}; known: auto, none, {', '.join(EMBEDDERS)}, or a server's model, "
             "e.g. text-embedding-3-small or ollama:NAME"
         )
-    named = ModelName.read(name)
+    read = ModelName.read(name)
     from alma.models.embedders.served import OpenAIEmbeddings
 
-    return OpenAIEmbeddings(named, settings)
+    return OpenAIEmbeddings(read, settings)
 
 
 def served_embedder(gate: Gate) -> Embedder:

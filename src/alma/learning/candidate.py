@@ -88,13 +88,19 @@ class Candidates:
         return count
 
     async def propose(
-        self, step: int, index: int, parents: Sequence[DesignRow], archive: ArchiveView, attempt: int = 0
+        self,
+        step: int,
+        index: int,
+        parents: Sequence[DesignRow],
+        archive: ArchiveView,
+        race: Race | None,
+        attempt: int = 0,
     ) -> Candidate:
         """A child of these parents, as the archive stood then."""
         brief = self.evaluator.pool.domain.brief().proposer
         seed = derive_seed(self.seed, "propose", step, index, attempt)
         inspiration = Inspiration(parents, archive, brief, step, index, seed)
-        return Candidate(inspiration, await self.proposer.propose(inspiration), self._race(archive))
+        return Candidate(inspiration, await self.proposer.propose(inspiration), race)
 
     async def unlike(self, one: Candidate, known: set[str]) -> Candidate:
         """The candidate, proposed anew as long as its code is among the known, a few times."""
@@ -102,7 +108,7 @@ class Candidates:
             if _designed(one.proposal)[0].id not in known:
                 break
             asked = one.inspiration
-            one = await self.propose(asked.step, asked.index, asked.parents, asked.archive, attempt)
+            one = await self.propose(asked.step, asked.index, asked.parents, asked.archive, one.race, attempt)
         known.add(_designed(one.proposal)[0].id)
         return one
 
@@ -166,8 +172,8 @@ class Candidates:
         self.listen("evaluated", {**one.told, **told})
         return None
 
-    def _race(self, archive: ArchiveView) -> Race | None:
-        """A race against the best score so far, playing without memory included."""
+    def race(self, archive: ArchiveView) -> Race | None:
+        """The race of who meets this archive: against its best score, playing without memory included."""
         if not self.racing:
             return None
         scores = {row.id: row.search_score for row in archive.designs() if row.search_score is not None}

@@ -17,7 +17,7 @@ from statistics import fmean
 
 import numpy as np
 
-from alma.records import EpisodeRecord, Level
+from alma.records import EpisodeRecord, Level, Primary
 
 LEVELS_A_LOOK = 5
 
@@ -40,7 +40,7 @@ class Race:
         rival: str,
         target: float,
         earlier: Sequence[Sequence[EpisodeRecord]],
-        primary: str,
+        primary: Primary,
         error: float,
     ) -> Race:
         """`earlier` holds the episodes of all whole evaluations on these levels, the rival's among them."""
@@ -59,7 +59,7 @@ class Race:
         for start in range(0, len(levels), LEVELS_A_LOOK):
             yield levels[start : start + LEVELS_A_LOOK]
 
-    def lost(self, episodes: Sequence[EpisodeRecord], primary: str, levels: int) -> bool:
+    def lost(self, episodes: Sequence[EpisodeRecord], primary: Primary, levels: int) -> bool:
         """Whether the candidate stops here, after these episodes of an evaluation on so many levels."""
         leads = self._leads(episodes, primary)
         needed = self.target - fmean(self.usual.values())
@@ -67,7 +67,7 @@ class Race:
         spread = float(np.sqrt(np.square(steps).sum() * (1 - len(steps) / levels)))
         return spread > 0 and steps.sum() / spread <= -bound(-(-levels // LEVELS_A_LOOK), self.error)
 
-    def estimate(self, episodes: Sequence[EpisodeRecord], primary: str) -> float:
+    def estimate(self, episodes: Sequence[EpisodeRecord], primary: Primary) -> float:
         """The score of a stopped candidate on all levels: the usual one and its lead. In [0, 1].
 
         Its own mean would tell how hard the first levels are.
@@ -75,18 +75,17 @@ class Race:
         lead = float(self._leads(episodes, primary).mean())
         return min(1.0, max(0.0, fmean(self.usual.values()) + lead))
 
-    def _leads(self, episodes: Sequence[EpisodeRecord], primary: str) -> np.ndarray:
+    def _leads(self, episodes: Sequence[EpisodeRecord], primary: Primary) -> np.ndarray:
         own = by_level(episodes, primary)
         return np.array([own[key] - self.usual[key] for key in own if key in self.usual])
 
 
-def by_level(episodes: Sequence[EpisodeRecord], primary: str) -> dict[str, float]:
+def by_level(episodes: Sequence[EpisodeRecord], primary: Primary) -> dict[str, float]:
     """Mean score of each level that was played."""
     scores: dict[str, list[float]] = {}
     for episode in episodes:
         if episode.reward is not None:
-            value = float(bool(episode.success)) if primary == "success" else episode.reward
-            scores.setdefault(episode.level_key, []).append(value)
+            scores.setdefault(episode.level_key, []).append(episode.score(primary))
     return {key: fmean(values) for key, values in scores.items()}
 
 

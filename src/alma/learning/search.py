@@ -116,8 +116,9 @@ class Search:
         draws = self._draws(step)
         candidates.admitted(1)
         archive = seen_before(self.evaluator.archive, step)
+        race = candidates.race(archive)
         first = await together(
-            candidates.propose(step, index, draw, archive) for index, draw in enumerate(draws)
+            candidates.propose(step, index, draw, archive, race) for index, draw in enumerate(draws)
         )
         known = set(archive.ids)
         waiting = [await candidates.unlike(one, known) for one in first]

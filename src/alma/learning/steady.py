@@ -85,7 +85,7 @@ class Steady:
 
     async def _fly(self, child: Child, parents: tuple[DesignRow, ...], seen: Snapshot) -> Ended | None:
         candidates, free = self.candidates, asyncio.Semaphore(1)
-        one = await candidates.propose(*child, parents, seen)
+        one = await candidates.propose(*child, parents, seen, candidates.race(seen))
         one = await candidates.unlike(one, set(seen.ids))
         candidates.visit(one)
         for attempt in range(REPAIRS + 1):

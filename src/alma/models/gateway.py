@@ -71,8 +71,9 @@ class Gateway:
         known = record.recorded(name)
         if known is None:
             raise BudgetExceeded("the record holds no such model call")
-        number = self.ledger.reserve(name, self.role, self.name, known.usage.usd)
-        self.ledger.settle(number, known.usage, known.text, known.finish)
+        with self.ledger.together():
+            number = self.ledger.reserve(name, self.role, self.name, known.usage.usd)
+            self.ledger.settle(number, known.usage, known.text, known.finish)
         return _reply(known)
 
     def _charge(self, usage: Usage, sign: int) -> None:

@@ -14,6 +14,7 @@ from alma.records.usage import Usage
 Stage = Literal["verify", "search", "validation", "held_out"]
 Fault = Literal["design", "provider", "domain", "sandbox"]
 Mode = Literal["frozen", "online"]
+Primary = Literal["success", "reward"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ class EpisodeRecord:
     """What was recalled before each action, where the design does that; None: the earlier text stood."""
     trajectory: Trajectory | None = None
     usage: Usage = field(default_factory=Usage)
+
+    def score(self, primary: Primary) -> float:
+        """What a domain with that primary number counts it for, in [0, 1]; 0 when it is missing."""
+        return float(bool(self.success)) if primary == "success" else float(self.reward or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

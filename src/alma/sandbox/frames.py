@@ -15,6 +15,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+Take = Callable[[dict[str, Any], bytes], None]
+"""Hears a frame's head and body."""
+
+Lose = Callable[[Exception | None], None]
+"""Hears of the end, with what was wrong with a frame."""
+
 HEAD = struct.Struct(">II")
 END = HEAD.pack(0, 0)
 """Says that the other end is gone, where the line between them may outlive it."""
@@ -35,12 +41,7 @@ anew each time, which takes longer than a message.
 class _Frames:
     """Cuts what is heard into frames. They go to `take`; a broken frame or the end goes to `lose`, once."""
 
-    def __init__(
-        self,
-        limit: int,
-        take: Callable[[dict[str, Any], bytes], None],
-        lose: Callable[[Exception | None], None],
-    ) -> None:
+    def __init__(self, limit: int, take: Take, lose: Lose) -> None:
         self._limit, self._take, self._lose = limit, take, lose
         self._buffer = bytearray()
         self._lost = False
@@ -90,24 +91,13 @@ class _Frames:
 class Channel(_Frames, asyncio.BufferedProtocol):
     """The host's end, which never waits for the other one."""
 
-    def __init__(
-        self,
-        limit: int,
-        take: Callable[[dict[str, Any], bytes], None],
-        lose: Callable[[Exception | None], None],
-    ) -> None:
+    def __init__(self, limit: int, take: Take, lose: Lose) -> None:
         super().__init__(limit, take, lose)
         self._room = memoryview(bytearray(ROOM))
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def over(
-        cls,
-        link: socket.socket,
-        limit: int,
-        take: Callable[[dict[str, Any], bytes], None],
-        lose: Callable[[Exception | None], None],
-    ) -> Channel:
+    async def over(cls, link: socket.socket, limit: int, take: Take, lose: Lose) -> Channel:
         """A channel over a connected socket, which it owns from now on."""
         loop = asyncio.get_running_loop()
         _, channel = await loop.create_connection(lambda: cls(limit, take, lose), sock=link)
@@ -145,13 +135,7 @@ class WorkerChannel(_Frames):
     A transport of asyncio would cost each worker a third of a megabyte of its own.
     """
 
-    def __init__(
-        self,
-        link: socket.socket,
-        limit: int,
-        take: Callable[[dict[str, Any], bytes], None],
-        lose: Callable[[Exception | None], None],
-    ) -> None:
+    def __init__(self, link: socket.socket, limit: int, take: Take, lose: Lose) -> None:
         super().__init__(limit, take, lose)
         self._link = link
         asyncio.get_running_loop().add_reader(link, self._read)

@@ -43,6 +43,8 @@ class CommandProposer:
         self._means, self._command, self._clean = means, command, clean
         self._folder, self._minutes = means.folder.resolve(), minutes
         self._prompts = load_prompts(__package__ or "")
+        # A design file has the same rules whoever writes it.
+        self._rules = load_prompts("alma.proposers.llm")["system"]
 
     @property
     def name(self) -> str:
@@ -62,7 +64,7 @@ class CommandProposer:
             others=others,
         )
         (workspace / "task.md").write_text(task + "\n", encoding="utf-8")
-        sdk = self._prompts["sdk"].render(sdk=reference(), limits=limits)
+        sdk = self._rules.render(sdk=reference(), limits=limits)
         (workspace / "sdk.md").write_text(sdk + "\n", encoding="utf-8")
         proposal = Proposal("", parents=tuple(row.id for row in inspiration.parents))
         return await self._asked(workspace, f"{inspiration.seed}", proposal)

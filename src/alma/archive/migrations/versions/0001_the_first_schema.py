@@ -197,8 +197,3 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("run_id", "design_id", "step", "index", name=op.f("pk_visits")),
     )
-
-
-def downgrade() -> None:
-    """Alembic asks for it; dropping every table is no way back that anyone wants of an archive."""
-    raise NotImplementedError("there is nothing before the first schema")
