@@ -55,6 +55,15 @@ async def test_calls_tokens_and_dollars_add_up():
 
 
 @in_loop
+async def test_held_out_tables_are_counted_too():
+    tables = replace(CONFIG, held_out_size=6, held_out_repeats=1, collections=2)
+    found = await estimate(tables)
+    # No memory, trajectory retrieval, the learned design, and that one fed nothing, in each collection.
+    assert found.episodes["tables"] == 2 * 6 * 2 * 4
+    assert found.usd[0] > (await estimate(CONFIG)).usd[0]
+
+
+@in_loop
 async def test_the_estimate_is_near_what_a_run_asks(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0000000000")
     small = replace(CONFIG, steps=2, children=3)

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from alma.domains.pool import EnvironmentPool
 from alma.experiments import plug_ins
-from alma.experiments.house import Phases, parallel_games
+from alma.experiments.house import TEST_SPLITS, Phases, parallel_games, run_levels
 from alma.learning.config import RunConfig
-from alma.learning.levels import choose
 from alma.learning.rollout import play
 from alma.learning.verify import FEW_LEVELS
 from alma.models.contract import Reply, Request
@@ -106,7 +105,7 @@ def planned_episodes(config: RunConfig, levels: Mapping[str, Sequence[Level]]) -
     """How many episodes each part of a run plays, when every candidate is evaluated to the end."""
     search = (1 + config.steps * config.children) * len(levels["search"]) * config.repeats
     validation = config.finalists * len(levels["validation"]) * config.repeats
-    tested = sum(len(levels.get(split, ())) for split in ("in_distribution", "out_of_distribution"))
+    tested = sum(len(levels.get(split, ())) for split in TEST_SPLITS)
     designs = 3 + (2 if config.controls else 0)
     designs += plug_ins.writes_freely(config.proposer, config.meta_model)
     tables = tested * config.held_out_repeats * config.collections * designs
@@ -120,15 +119,14 @@ def planned_episodes(config: RunConfig, levels: Mapping[str, Sequence[Level]]) -
     }
 
 
-async def estimate(config: RunConfig, levels: Mapping[str, Sequence[Level]] | None = None) -> Estimate | None:
+async def estimate(config: RunConfig) -> Estimate | None:
     """None when no model is asked. Raises ConfigError for names and prices that are wrong."""
     if config.execution_model is None and config.meta_model is None:
         return None
     domain = plug_ins.domain(config.domain, config.options)
     agent = plug_ins.agent(config.agent, domain, config.agent_options)
-    phases = Phases.of(domain, config)
-    searched = choose(domain, phases.search, config.seed)
-    levels = levels or {"search": searched, "validation": choose(domain, phases.validation, config.seed)}
+    levels = run_levels(domain, Phases.of(domain, config), config)
+    searched = levels["search"]
     episodes = planned_episodes(config, levels)
     if config.collect_agent not in (None, config.agent):
         episodes["collect"] = 0

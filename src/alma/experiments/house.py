@@ -21,16 +21,18 @@ from alma.learning.candidate import Listener
 from alma.learning.collect import Collection, collect
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING, Evaluator
+from alma.learning.levels import check_disjoint, choose, levels_there
 from alma.learning.services import DesignModels
 from alma.models.contract import PAID, Embedder, Gate, Provider, Recorded
 from alma.proposers.contract import Means
-from alma.records import ConfigError, Design, Level, Phase, Proposal, Protocol, derive_seed
+from alma.records import ConfigError, Design, Level, Phase, Proposal, Protocol, Split, derive_seed
 from alma.sandbox.contract import Limits, Sandbox
 
 Role = Literal["executor", "meta", "small", "strong", "embedding"]
 """What a model is for; `small` and `strong` are what designs call theirs."""
 MOST_WORKERS = 24
 """Environment processes by default where a model plays; some take 150 MB each."""
+TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
 DESIGN_ROLES: tuple[Role, ...] = ("small", "strong")
 
 
@@ -219,6 +221,30 @@ class Phases:
         if self.validation.split == "train":
             start += self.validation.size
         return Phase("train", self.collect.size, start + (number - 1) * self.collect.size)
+
+
+def run_levels(domain: Domain, phases: Phases, config: RunConfig) -> dict[str, list[Level]]:
+    """The levels of every phase, the tables' too. Raises ConfigError when two phases share one."""
+    levels = {
+        "collect": choose(domain, phases.collect, config.seed) if config.collect_size else [],
+        "search": choose(domain, phases.search, config.seed),
+        "validation": choose(domain, phases.validation, config.seed),
+    }
+    later: dict[str, list[Level]] = {}
+    if config.held_out_size:
+        for number in range(1, config.collections if config.collect_size else 1):
+            later[f"collection {number + 1}"] = choose(domain, phases.other_collection(number), config.seed)
+        for split, phase in held_out_phases(domain, config):
+            later[split] = choose(domain, phase, config.seed)
+    levels |= later
+    check_disjoint(domain, list(levels.items()))
+    return levels
+
+
+def held_out_phases(domain: Domain, config: RunConfig) -> list[tuple[Split, Phase]]:
+    """The test splits that the domain has, each with the levels asked for, or as many as there are."""
+    sizes = [(split, levels_there(domain, split, config.held_out_size)) for split in TEST_SPLITS]
+    return [(split, Phase(split, size)) for split, size in sizes if size]
 
 
 def register(archive: Archive, design: Design) -> None:

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from alma.archive import DesignRow, open_archive
-from alma.domains.contract import Domain
 from alma.experiments import named, plug_ins
 from alma.experiments.estimate import planned_episodes
 from alma.experiments.folder import check_same_run, make_folder, write_config, write_designs, write_summary
 from alma.experiments.held_out import Entry, play_entries, summarise
-from alma.experiments.house import House, Phases, collect_number, open_house, register
+from alma.experiments.house import (
+    House,
+    Phases,
+    collect_number,
+    held_out_phases,
+    open_house,
+    register,
+    run_levels,
+)
 from alma.experiments.lock import run_lock
 from alma.experiments.record import Record
 from alma.experiments.summary import summarise_search
@@ -27,13 +34,11 @@ from alma.learning.candidate import Listener
 from alma.learning.collect import Collection
 from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
-from alma.learning.levels import check_disjoint, choose, levels_there
+from alma.learning.levels import choose
 from alma.learning.search import Search, validate
 from alma.models.contract import PAID
 from alma.proposers.contract import Means
-from alma.records import BudgetExceeded, ConfigError, Level, Phase, Split, derive_seed
-
-TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
+from alma.records import BudgetExceeded, ConfigError, Level, derive_seed
 
 
 async def learn(
@@ -63,7 +68,7 @@ async def learn(
             versions = {"agent_version": house.agent.version, "domain_version": house.domain.version}
             asked = {**config.as_json(), "options": dict(house.domain.options), **versions}
             check_same_run(archive, asked, run)
-            levels = _levels(house.domain, phases, config)
+            levels = run_levels(house.domain, phases, config)
             budget = record.budget("search") if record else _search_budget(config)
             archive.start_run("search", asked, config.seed)
             write_config(run, config)
@@ -132,24 +137,6 @@ async def learn(
             write_summary(run, summary)
     listen("finished", {"summary": summary})
     return summary
-
-
-def _levels(domain: Domain, phases: Phases, config: RunConfig) -> dict[str, list[Level]]:
-    """The levels of every phase, the tables' too. Raises ConfigError when two phases share one."""
-    levels = {
-        "collect": choose(domain, phases.collect, config.seed) if config.collect_size else [],
-        "search": choose(domain, phases.search, config.seed),
-        "validation": choose(domain, phases.validation, config.seed),
-    }
-    later: dict[str, list[Level]] = {}
-    if config.held_out_size:
-        for number in range(1, config.collections if config.collect_size else 1):
-            later[f"collection {number + 1}"] = choose(domain, phases.other_collection(number), config.seed)
-        for split, phase in _held_out_phases(domain, config):
-            later[split] = choose(domain, phase, config.seed)
-    levels |= later
-    check_disjoint(domain, list(levels.items()))
-    return levels
 
 
 def _search_budget(config: RunConfig) -> RunBudget:
@@ -263,7 +250,7 @@ async def held_out(
         for design in entry.designs:
             register(archive, design)
     tables = []
-    for split, phase in _held_out_phases(house.domain, config):
+    for split, phase in held_out_phases(house.domain, config):
         protocol = house.protocol(phases.collect, phase, repeats=config.held_out_repeats)
         levels = choose(house.domain, phase, config.seed)
         each = sum(1 if entry.once else len(collections) for entry in entries)
@@ -277,9 +264,3 @@ async def held_out(
         )
     archive.finish_run("finished", {})
     return tables
-
-
-def _held_out_phases(domain: Domain, config: RunConfig) -> list[tuple[Split, Phase]]:
-    """The test splits that the domain has, each with the levels asked for, or as many as there are."""
-    sizes = [(split, levels_there(domain, split, config.held_out_size)) for split in TEST_SPLITS]
-    return [(split, Phase(split, size)) for split, size in sizes if size]
