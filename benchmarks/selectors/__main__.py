@@ -4,7 +4,7 @@
 
 Every search has 10 steps of 5 children, each scored in 120 episodes with their chance; the top five are
 scored again in 240 other episodes, and the best of them is learned: its true worth is what the table shows.
-All selectors meet the same searches (seeds); differences are paired with the default's.
+All selectors meet the same searches (seeds); differences are paired with those of `rank`.
 """
 
 from __future__ import annotations
