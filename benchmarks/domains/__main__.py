@@ -19,7 +19,6 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, NamedTuple
@@ -35,6 +34,7 @@ from alma.experiments import plug_ins
 from alma.learning.rollout import play, play_beside
 from alma.models.contract import Model
 from alma.records import AlmaError, Level, derive_seed
+from alma.testing.faults.processes import descendants
 from benchmarks.domains.jobs import replay
 from benchmarks.domains.wakes import wakes
 
@@ -193,13 +193,9 @@ async def _memory(domain: Domain, episodes: int) -> str:
 
 
 def _worker() -> Path:
-    """The worker's folder of the process table."""
-    for process in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"alma.domains.pool" in (process / "cmdline").read_bytes():
-                return process
-    raise RuntimeError("the pool has no worker")
+    """The worker's folder of the process table: the last below this process."""
+    _, worker = descendants(os.getpid(), lambda words: "alma.domains.zygote" in words)
+    return Path("/proc", str(worker))
 
 
 def _held(worker: Path) -> tuple[float, int]:

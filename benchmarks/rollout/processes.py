@@ -13,7 +13,7 @@ from alma.sandbox.contract import Limits, MemoryProcess, Sandbox, SandboxReport,
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-ROLES = {"alma.sandbox": "design", "alma.domains.pool": "worker"}
+ROLES = {"alma.sandbox": "design", "alma.domains.zygote": "worker"}
 
 
 def usage() -> dict[str, tuple[float, float]]:

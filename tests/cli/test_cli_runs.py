@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from benchmarks.kills.runs import Runs
 
 from alma.cli.main import run
-from alma.testing.faults import processes
+from alma.testing.faults import descendants, processes
 
 ALMA = [sys.executable, "-m", "alma.cli.main"]
 SMALL = shlex.split(
@@ -154,12 +153,8 @@ def test_an_engine_that_crashes_in_mid_episode_costs_no_score():
     hit = 0
     while child.poll() is None and hit < 3:
         time.sleep(0.4)
-        # A command line is empty while a process is being started.
-        workers = [
-            process
-            for process in processes(parent=child.pid)
-            if b"alma.domains.pool" in Path(f"/proc/{process}/cmdline").read_bytes()
-        ]
+        zygotes = descendants(child.pid, lambda words: "alma.domains.zygote" in words)
+        workers = [worker for zygote in zygotes for worker in processes(parent=zygote)]
         for worker in workers:
             os.kill(worker, signal.SIGSEGV)
             hit += 1

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -323,6 +324,27 @@ async def test_the_event_loop_goes_on_while_a_worker_hangs_with_much_to_read():
 
 
 @in_loop
+async def test_the_event_loop_goes_on_while_workers_are_started():
+    async with pool_of(30) as pool:
+        jobs_of_all = asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(30)))
+        assert await longest_pause(jobs_of_all) < 0.5
+        assert len(set(jobs_of_all.result())) == 30
+
+
+@in_loop
+async def test_workers_whose_zygote_was_killed_end_and_their_jobs_are_tried_once_more():
+    async with pool_of(2) as pool:
+        before = await pool.run(LEVELS[0], jobs.pid)
+        parent = int(Path(f"/proc/{before}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(parent, signal.SIGKILL)
+        os.kill(before, signal.SIGSTOP)
+        after = await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(2)))
+        assert before not in after
+        assert not running(before)
+        assert pool.faults >= 1
+
+
+@in_loop
 async def test_as_many_jobs_run_at_once_as_there_are_workers():
     async with pool_of(2) as pool:
         pids = await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(12)))
@@ -355,13 +377,18 @@ async def main():
     level = Level(ToyDomain().tasks("train")[0])
     pool = EnvironmentPool(ToyDomain(), 1)
     print(await pool.run(level, pool_jobs.pid), flush=True)
+    if HANGS:
+        asyncio.create_task(pool.run(level, pool_jobs.sleep, 600))
+        await asyncio.sleep(0.2)
     os.kill(os.getpid(), 9)
 asyncio.run(main())
 """
 
 
-def test_workers_end_with_a_host_that_is_killed():
-    child = subprocess.run([sys.executable, "-c", ORPHANS], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("hangs", [False, True])
+def test_workers_end_with_a_host_that_is_killed(hangs):
+    program = ORPHANS.replace("HANGS", str(hangs))
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     pid = int(child.stdout)
     end = time.monotonic() + 5
     while running(pid) and time.monotonic() < end:

@@ -43,7 +43,11 @@ class Environment(Protocol):
 
 @runtime_checkable
 class Domain(Protocol):
-    """A family of tasks. Implementations are picklable and cheap to construct."""
+    """A family of tasks. Implementations are picklable and cheap to construct.
+
+    One whose engine takes long to import names its modules in `imports`, a tuple of strings: they are then
+    loaded once for all workers, not by each when it opens its first level.
+    """
 
     @property
     def name(self) -> str: ...

@@ -9,23 +9,17 @@ each other.
 from __future__ import annotations
 
 import asyncio
-import os
-import pickle
-import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
-from alma.domains.line import HEAD, HostLine, WorkerLine, frame
-from alma.records import AlmaError, DomainError, Level, Observation, without_secrets
+from alma.domains.line import HostLine, frame
+from alma.domains.nursery import Nursery
+from alma.records import AlmaError, DomainError, Level, Observation
 
 LIFE = 10_000
 """Jobs after which a worker is replaced: some engines keep a few kB of each episode for ever."""
@@ -48,6 +42,7 @@ class EnvironmentPool:
         self._free: list[_Worker | None] = [None] * workers  # None: a worker may be started
         self._waiting: deque[_Visit] = deque()
         self._live: set[_Worker] = set()
+        self._nursery: Nursery | None = None
         self._closed = False
         self._first: dict[Level, Observation] = {}
 
@@ -66,7 +61,7 @@ class EnvironmentPool:
         """
         request = frame((level, job, arguments))
         for _ in range(2):
-            visit = _Visit(self)
+            visit = _Visit(self, (job, *arguments))
             try:
                 kind, value = await visit.exchange(request)
                 while kind == "ask":
@@ -86,7 +81,7 @@ class EnvironmentPool:
     @asynccontextmanager
     async def talk(self, level: Level, job: Callable[..., Any], *arguments: Any) -> AsyncIterator[Talk]:
         """Run `job` beside the level's environment, led by the caller: a turn costs one wake-up."""
-        talk = Talk(self, level, (level, job, arguments))
+        talk = Talk(self, level, job, arguments)
         try:
             yield talk
         finally:
@@ -95,6 +90,8 @@ class EnvironmentPool:
     async def close(self) -> None:
         """End all workers. Jobs that still run, or wait to, end with an AlmaError."""
         self._closed = True
+        if self._nursery is not None:
+            self._nursery.close()
         for worker in list(self._live):
             worker.kill()
         self._live.clear()
@@ -111,13 +108,18 @@ class EnvironmentPool:
             visit.begin(worker)
         else:
             try:
-                worker = _Worker(self.domain, self._timeout)
+                worker = _Worker(self._zygote(), visit.modules(), self._timeout)
             except Exception as error:
                 self._vacant(None)
                 visit.turn_away(error)
             else:
                 self._live.add(worker)
                 visit.begin(worker)
+
+    def _zygote(self) -> Nursery:
+        if self._nursery is None or self._nursery.ended:
+            self._nursery = Nursery(self.domain)
+        return self._nursery
 
     def _vacant(self, place: _Worker | None) -> None:
         """A worker is free, or one may be started: who has waited longest gets it."""
@@ -139,8 +141,9 @@ class _Visit:
     The worker is free at that word: what waits next is sent to it before the word is unpickled.
     """
 
-    def __init__(self, pool: EnvironmentPool) -> None:
+    def __init__(self, pool: EnvironmentPool, values: tuple[Any, ...]) -> None:
         self._pool = pool
+        self._values = values
         self._worker: _Worker | None = None
         self._first = b""
         self._reply: asyncio.Future[Any] | None = None
@@ -165,6 +168,11 @@ class _Visit:
             self._pool.faults += 1
             self.leave()
             raise _DeadWorkerError(reason) from None
+
+    def modules(self) -> set[str]:
+        """Where the job and its arguments come from."""
+        job, *arguments = self._values
+        return {job.__module__, *(type(value).__module__ for value in arguments)}
 
     def begin(self, worker: _Worker) -> None:
         self._worker = worker
@@ -199,10 +207,13 @@ class Talk:
     A worker that takes over from a dead one is first told everything that was said before.
     """
 
-    def __init__(self, pool: EnvironmentPool, level: Level, request: Any) -> None:
+    def __init__(
+        self, pool: EnvironmentPool, level: Level, job: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
         self._pool = pool
         self._level = level
-        self._said = [frame(request)]
+        self._values = (job, *arguments)
+        self._said = [frame((level, job, arguments))]
         self._visit: _Visit | None = None
         self._faults = 0
 
@@ -225,7 +236,7 @@ class Talk:
         while True:
             visit = self._visit
             if visit is None:
-                visit = self._visit = _Visit(self._pool)
+                visit = self._visit = _Visit(self._pool, self._values)
                 messages = self._said
             try:
                 for message in messages:
@@ -252,54 +263,39 @@ def _failed_twice(level: Level, reason: str) -> DomainError:
 class _Worker:
     """The host's end of one process; used by one job at a time."""
 
-    def __init__(self, domain: Domain, timeout_seconds: float) -> None:
+    def __init__(self, nursery: Nursery, modules: Iterable[str], timeout_seconds: float) -> None:
         self.jobs = 0
         self._timeout = timeout_seconds
-        self._domain = pickle.dumps(domain, pickle.HIGHEST_PROTOCOL)
+        self._nursery = nursery
         # Some engines leave files behind when they are killed. The finalizer of this folder deletes it
-        # when nobody closes the pool; the worker does when the host is gone.
+        # when nobody closes the pool; the zygote does when the host is gone.
         self._folder = tempfile.TemporaryDirectory(prefix="alma-worker-", ignore_cleanup_errors=True)
-        self._socket, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "alma.domains.pool", str(theirs.fileno()), self._folder.name],
-            env={**without_secrets(os.environ), "TMPDIR": self._folder.name},
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        self._line: HostLine | None = None
+        self._number, link = nursery.start(self._folder.name, modules)
+        self._line = HostLine(link)
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        if self._line is None:
-            self._socket.close()
-        else:
-            self._line.close()
+        self._nursery.end(self._number)
+        self._line.close()
         self._folder.cleanup()
 
     def say(self, framed: bytes, ended: Callable[[], None]) -> asyncio.Future[Any]:
         """Say a framed message to the worker; what it says next. The event loop is never blocked."""
-        if self._line is None:
-            self._line = HostLine(self._socket)
-            framed = frame((self._domain, framed[HEAD.size :]))
         return self._line.exchange(framed, self._timeout, ended)
 
     async def reason(self, error: OSError) -> str:
         """Why it is dead, or is to be ended."""
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        return await asyncio.to_thread(self._end)
-
-    def _end(self) -> str:
-        with suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(1)
-            if code < 0:
-                return f"worker killed by {signal.Signals(-code).name}"
-            return f"worker exited with {code}"
-        return "worker closed its pipe"
+        for _ in range(100):
+            code = await asyncio.to_thread(self._nursery.look, self._number)
+            if code is not None:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            return "worker closed its socket"
+        if code < 0:
+            return f"worker killed by {signal.Signals(-code).name}"
+        return f"worker exited with {code}"
 
 
 class _DeadWorkerError(Exception):
@@ -309,56 +305,3 @@ class _DeadWorkerError(Exception):
 def reset(environment: Environment, ask: Callable[[Any], Any]) -> Observation:
     """The job behind `EnvironmentPool.first`."""
     return environment.reset()
-
-
-def main() -> None:
-    """A worker: receives the domain, then runs jobs until the host's end closes; then its folder goes too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = WorkerLine(socket.socket(fileno=int(sys.argv[1])))
-
-    def ask(question: Any) -> Any:
-        framed = frame(("ask", question))
-        try:
-            line.say(framed)
-            return line.hear()
-        except (EOFError, OSError) as error:
-            raise _HostGoneError from error
-
-    try:
-        domain, request = map(pickle.loads, line.hear())
-        while True:
-            line.say(_play(domain, ask, *request))
-            request = line.hear()
-    except (EOFError, OSError, _HostGoneError):
-        shutil.rmtree(sys.argv[2], ignore_errors=True)
-        os._exit(0)
-
-
-class _HostGoneError(BaseException):
-    """In a worker: the host's end is closed. No `except Exception` of an engine may stop it."""
-
-
-def _play(
-    domain: Domain, ask: Any, level: Level, job: Callable[..., Any], arguments: tuple[Any, ...]
-) -> bytes:
-    """The message that ends a job. Whatever an engine raises, an OSError too, is its answer."""
-    try:
-        environment = domain.open(level)
-        try:
-            return frame(("done", job(environment, ask, *arguments)), last=True)
-        finally:
-            environment.close()
-    except Exception as error:
-        return frame(("error", _sendable(error)), last=True)
-
-
-def _sendable(error: Exception) -> Exception:
-    if isinstance(error, AlmaError):
-        with suppress(Exception):
-            pickle.loads(pickle.dumps(error))
-            return error
-    return DomainError(f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-3)}")
-
-
-if __name__ == "__main__":
-    main()

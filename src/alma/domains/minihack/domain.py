@@ -40,6 +40,7 @@ class MiniHack:
     primary: Literal["success", "reward"] = "success"
     seeded_levels = True
     generated = False
+    imports = ("gymnasium", "minihack")
 
     def __init__(self, options: Options | None = None) -> None:
         given = dict(options or {})

@@ -192,7 +192,7 @@ def _design() -> list[int]:
 
 
 def _environment() -> list[int]:
-    return descendants(os.getpid(), lambda words: "alma.domains.pool" in words)[:1]
+    return descendants(os.getpid(), lambda words: "alma.domains.zygote" in words)[-1:]
 
 
 VICTIMS: dict[str, Callable[[], list[int]]] = {
