@@ -4,14 +4,16 @@
 
 A server in a process of its own answers every call after 200 ms, then after 1 s; 50 calls may be in flight.
 The critical path counts answers only: at each stage the longest chain of calls that wait for one another,
-or all calls of the stage in fifties, whichever is longer. Client, server and the toy domain's fifty games
-share this machine's cores: at 250 calls a second there may be less processor than the path asks for.
+or what goes before all episodes and then their calls in fifties, whichever is longer. A search by
+generations has a stage a step, a steady one has no such barriers. Client, server and the toy domain's fifty
+games share this machine's cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import resource
 import sqlite3
@@ -20,9 +22,10 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from alma.archive import open_archive
 from alma.experiments.learn import learn
@@ -35,7 +38,9 @@ from alma.testing.plug_in import install_toy
 from alma.testing.server import LoopbackServer
 from alma.testing.server.parts import Parts
 
-LATENCIES, IN_FLIGHT = (0.2, 1.0), 50
+IN_FLIGHT = 50
+CASES = ((0.2, 2), (0.2, 4), (1.0, 2))
+"""Seconds of an answer, and times that a candidate plays its 60 levels."""
 
 
 @contextmanager
@@ -51,19 +56,40 @@ def server(latency: float) -> Iterator[str]:
 
 
 def serve(latency: float) -> None:
-    with LoopbackServer(Parts(broken_every=10**9), delay=latency) as one:
+    parts, numbers = Parts(broken_every=10**9), itertools.count()
+
+    def answer(messages: list[dict[str, str]], body: Mapping[str, Any]) -> str:
+        """No design twice: one would be asked for anew."""
+        return parts(messages, body).replace("self.version = ", f"self.version = {next(numbers)}e5 + ")
+
+    with LoopbackServer(answer, delay=latency) as one:
         print(one.base_url, flush=True)
         sys.stdin.read()
 
 
-def bound(chains: Iterable[int]) -> float:
-    """Answers that episodes of so many calls wait for at least, all at once but `IN_FLIGHT` calls a time."""
-    counts = list(chains)
-    return max(max(counts, default=0), sum(counts) / IN_FLIGHT)
+class Part(NamedTuple):
+    """What waits for one another: a child's talk with the meta agent, its verification, its episodes.
+
+    In answers one after the other; `episodes` counts each one's.
+    """
+
+    talk: int = 0
+    verification: int = 0
+    episodes: tuple[int, ...] = ()
 
 
-def critical_path(run: Path) -> tuple[float, int]:
-    """The search's critical path in answers one after the other, and all its calls."""
+def bound(parts: Sequence[Part]) -> float:
+    """Answers one after the other that parts at once take at least, with `IN_FLIGHT` calls at a time."""
+    before = [part.talk + part.verification for part in parts]
+    longest = max(wait + max(part.episodes, default=0) for wait, part in zip(before, parts, strict=True))
+    return max(longest, min(before) + sum(sum(part.episodes) for part in parts) / IN_FLIGHT)
+
+
+def critical_path(run: Path, *, barriers: bool) -> tuple[float, int]:
+    """The search's critical path in answers one after the other, and all its calls.
+
+    With `barriers` a step's children begin when all of the step before have ended.
+    """
     with open_archive(run / "archive.db", "search", create=False, read_only=True) as archive:
         calls = archive.ledger().spent().calls
         evaluations = archive.evaluations()
@@ -75,22 +101,25 @@ def critical_path(run: Path) -> tuple[float, int]:
             one.design_id: sum('"assistant"' in line for line in one.proposal.transcripts)
             for one in archive.proposals()
         }
-    by_step: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
-    total = bound(collected)
+    children: dict[str, Part] = defaultdict(Part)
+    total = bound([Part(episodes=tuple(collected))])
     for one in evaluations:
-        chains = [episode.usage.calls for episode in one.episodes]
-        if one.stage in ("verify", "search") and one.design_id in rows:
-            by_step[rows[one.design_id].created_step].append((talks.get(one.design_id, 1), chains))
+        chains = tuple(episode.usage.calls for episode in one.episodes)
+        part = children[one.design_id]
+        if one.stage == "verify":
+            children[one.design_id] = part._replace(verification=max(chains))
+        elif one.stage == "search" and one.design_id in rows:
+            children[one.design_id] = part._replace(episodes=chains, talk=talks.get(one.design_id, 1))
         else:
-            total += bound(chains)
-    for parts in by_step.values():
-        # A child's evaluation waits for its proposal; verification is a part of that chain.
-        longest = max(talk for talk, _ in parts)
-        total += longest + bound(count for _, chains in parts for count in chains)
-    return total, calls
+            total += bound([Part(episodes=chains)])
+    steps: dict[int, list[Part]] = defaultdict(list)
+    for design, part in children.items():
+        if design in rows:
+            steps[rows[design].created_step if barriers else 0].append(part)
+    return total + sum(map(bound, steps.values())), calls
 
 
-async def search(folder: Path, address: str, schedule: str, latency: float) -> None:
+async def search(folder: Path, address: str, schedule: str, latency: float, repeats: int) -> None:
     config = RunConfig(
         domain="toy",
         agent="llm",
@@ -100,7 +129,6 @@ async def search(folder: Path, address: str, schedule: str, latency: float) -> N
         prices={"m": [1.0, 2.0], "w": [10.0, 20.0]},
         base_url=address,
         model_concurrency=IN_FLIGHT,
-        workers=IN_FLIGHT,
         schedule="steady" if schedule == "steady" else "generational",
         steps=4,
         children=5,
@@ -109,7 +137,7 @@ async def search(folder: Path, address: str, schedule: str, latency: float) -> N
         deploy_size=60,
         validation_size=40,
         finalists=2,
-        repeats=2,
+        repeats=repeats,
     )
     mine, theirs = _cpu()
     ready = 0.0
@@ -121,13 +149,13 @@ async def search(folder: Path, address: str, schedule: str, latency: float) -> N
 
     await learn(config, folder, listen)
     wall = time.monotonic() - ready
-    answers, calls = critical_path(folder)
+    answers, calls = critical_path(folder, barriers=schedule == "generational")
     path = latency * answers
     host = _cpu()[0] - mine
     workers = _cpu()[1] - theirs
     print(
-        f"| {latency:g} | {schedule} | {calls} | {wall:.1f} | {path:.1f} | {wall / path:.2f} "
-        f"| {1000 * host / calls:.1f} | {1000 * workers / calls:.1f} |",
+        f"| {latency:g} | {60 * repeats} | {schedule} | {calls:,} | {wall:.1f} | {path:.1f} "
+        f"| {wall / path:.2f} | {1000 * host / calls:.1f} | {1000 * workers / calls:.1f} |",
         flush=True,
     )
 
@@ -163,19 +191,24 @@ def main() -> None:
     os.environ.setdefault("OPENAI_API_KEY", "sk-none-00000000")
     cores = len(os.sched_getaffinity(0))
     print(f"{IN_FLIGHT} calls in flight; {cores} cores, load average {os.getloadavg()[0]:.1f} at the start\n")
-    print("| latency, s | schedule | calls | search, s | critical path, s | ratio | host | workers |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    print(
+        "| latency, s | episodes | schedule | calls | search, s | critical path, s | ratio | host | workers |"
+    )
+    print("| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = install_toy(Path(name, "plug-in"))
         sys.path.insert(0, str(folder))
         os.environ["PYTHONPATH"] = str(folder)
-        for latency in LATENCIES:
+        for latency, repeats in CASES:
             with server(latency) as address:
                 for schedule in ("generational", "steady"):
-                    asyncio.run(search(Path(name, f"{schedule}-{latency}"), address, schedule, latency))
-        with server(LATENCIES[0]) as address:
+                    run = Path(name, f"{schedule}-{latency}-{repeats}")
+                    asyncio.run(search(run, address, schedule, latency, repeats))
+        with server(CASES[0][0]) as address:
             ours, sdk = asyncio.run(bare(address))
-    print("\nHost and workers: milliseconds of processor a call, with what the run itself takes to start.")
+    print(
+        "\nEpisodes: a candidate's. Host and workers: milliseconds of processor a call, the start included."
+    )
     print(f"A call by our client takes {ours:.1f} ms of processor, {sdk:.1f} ms of it the SDK's own.")
 
 

@@ -39,6 +39,7 @@ BAD = tuple(kind for kind in PASSING if kind != "empty")
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0000000000")
+    monkeypatch.setattr("alma.models.openai.FIRST_WAIT", 0.02)  # Hundreds of failures, one wait each.
 
 
 def spent(run):

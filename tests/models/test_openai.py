@@ -164,7 +164,8 @@ async def test_calls_are_in_flight_together():
 
 
 @in_loop
-async def test_spend_is_right_to_the_token_when_a_third_of_all_goes_wrong():
+async def test_spend_is_right_to_the_token_when_a_third_of_all_goes_wrong(monkeypatch):
+    monkeypatch.setattr("alma.models.openai.FIRST_WAIT", 0.02)
     kinds = tuple(kind for kind in PASSING if kind != "empty")
     with LoopbackServer(echo, mischief=at_random(0.33, 7, kinds), retry_after=0.01) as server:
         async with model(server, most=16) as one:

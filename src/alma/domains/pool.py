@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from heapq import heappop, heappush
 from typing import Any
 
 from alma.domains.contract import Domain, Environment
@@ -40,7 +40,8 @@ class EnvironmentPool:
         self.faults = 0
         self._timeout = timeout_seconds
         self._free: list[_Worker | None] = [None] * workers  # None: a worker may be started
-        self._waiting: deque[_Visit] = deque()
+        self._waiting: list[tuple[float, int, _Visit]] = []  # A heap: by turn, then who came first.
+        self._came = 0
         self._live: set[_Worker] = set()
         self._nursery: Nursery | None = None
         self._closed = False
@@ -53,15 +54,21 @@ class EnvironmentPool:
         return self._first[level]
 
     async def run(
-        self, level: Level, job: Callable[..., Any], *arguments: Any, answer: Answer | None = None
+        self,
+        level: Level,
+        job: Callable[..., Any],
+        *arguments: Any,
+        answer: Answer | None = None,
+        turn: float = 0.0,
     ) -> Any:
         """Run `job` beside the level's environment. Raises DomainError after a second crash or hang.
 
-        A job that is tried again asks its questions again.
+        A job that is tried again asks its questions again. Of those that wait for a worker the one with the
+        smallest `turn` goes first, and of those who came first.
         """
         request = frame((level, job, arguments))
         for _ in range(2):
-            visit = _Visit(self, (job, *arguments))
+            visit = _Visit(self, (job, *arguments), turn)
             try:
                 kind, value = await visit.exchange(request)
                 while kind == "ask":
@@ -79,9 +86,11 @@ class EnvironmentPool:
         raise _failed_twice(level, reason)
 
     @asynccontextmanager
-    async def talk(self, level: Level, job: Callable[..., Any], *arguments: Any) -> AsyncIterator[Talk]:
-        """Run `job` beside the level's environment, led by the caller: a turn costs one wake-up."""
-        talk = Talk(self, level, job, arguments)
+    async def talk(
+        self, level: Level, job: Callable[..., Any], *arguments: Any, turn: float = 0.0
+    ) -> AsyncIterator[Talk]:
+        """Run `job` beside the level's environment, led by the caller: a step costs one wake-up."""
+        talk = Talk(self, level, job, arguments, turn)
         try:
             yield talk
         finally:
@@ -96,14 +105,15 @@ class EnvironmentPool:
             worker.kill()
         self._live.clear()
         while self._waiting:
-            self._waiting.popleft().turn_away(_closed())
+            self._waiting.pop()[2].turn_away(_closed())
 
     def _admit(self, visit: _Visit) -> None:
         """Begin the visit, now or when there is a worker for it."""
         if self._closed:
             visit.turn_away(_closed())
         elif not self._free:
-            self._waiting.append(visit)
+            self._came += 1
+            heappush(self._waiting, (visit.turn, self._came, visit))
         elif (worker := self._free.pop()) is not None:
             visit.begin(worker)
         else:
@@ -122,10 +132,10 @@ class EnvironmentPool:
         return self._nursery
 
     def _vacant(self, place: _Worker | None) -> None:
-        """A worker is free, or one may be started: who has waited longest gets it."""
+        """A worker is free, or one may be started: whose turn it is gets it."""
         self._free.insert(0 if place is None else len(self._free), place)
         while self._waiting and self._free:
-            visit = self._waiting.popleft()
+            _, _, visit = heappop(self._waiting)
             if not visit.begun.done():
                 self._admit(visit)
 
@@ -141,9 +151,10 @@ class _Visit:
     The worker is free at that word: what waits next is sent to it before the word is unpickled.
     """
 
-    def __init__(self, pool: EnvironmentPool, values: tuple[Any, ...]) -> None:
+    def __init__(self, pool: EnvironmentPool, values: tuple[Any, ...], turn: float) -> None:
         self._pool = pool
         self._values = values
+        self.turn = turn
         self._worker: _Worker | None = None
         self._first = b""
         self._reply: asyncio.Future[Any] | None = None
@@ -208,11 +219,17 @@ class Talk:
     """
 
     def __init__(
-        self, pool: EnvironmentPool, level: Level, job: Callable[..., Any], arguments: tuple[Any, ...]
+        self,
+        pool: EnvironmentPool,
+        level: Level,
+        job: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        turn: float,
     ) -> None:
         self._pool = pool
         self._level = level
         self._values = (job, *arguments)
+        self._turn = turn
         self._said = [frame((level, job, arguments))]
         self._visit: _Visit | None = None
         self._faults = 0
@@ -236,7 +253,7 @@ class Talk:
         while True:
             visit = self._visit
             if visit is None:
-                visit = self._visit = _Visit(self._pool, self._values)
+                visit = self._visit = _Visit(self._pool, self._values, self._turn)
                 messages = self._said
             try:
                 for message in messages:

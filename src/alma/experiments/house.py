@@ -30,7 +30,7 @@ from alma.sandbox.contract import Limits, Sandbox
 
 Role = Literal["executor", "meta", "small", "strong", "embedding"]
 """What a model is for; `small` and `strong` are what designs call theirs."""
-MOST_WORKERS = 24
+MOST_WORKERS = 64
 """Environment processes by default where a model plays; some take 150 MB each."""
 TEST_SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
 DESIGN_ROLES: tuple[Role, ...] = ("small", "strong")
@@ -172,8 +172,11 @@ async def open_house(
 
 
 def parallel_games(config: RunConfig) -> int:
-    """Games at once where a model plays. A worker holds one; while it waits it takes no processor."""
-    return config.workers or min(config.model_concurrency, MOST_WORKERS)
+    """Games at once where a model plays. A worker holds one; while it waits it takes no processor.
+
+    A few more than calls may be in flight: a game is between two calls for a moment.
+    """
+    return config.workers or min(-(-5 * config.model_concurrency // 4), MOST_WORKERS)
 
 
 def _providers(config: RunConfig, listen: Listener) -> dict[Role, Provider]:

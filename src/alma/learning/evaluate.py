@@ -103,9 +103,11 @@ class Evaluator:
         cost = len(levels) * protocol.repeats
         self.budget.charge("episodes", cost)
         started = time.monotonic()
+        # Evaluations end one after the other, and a verification, for which one waits, before them.
+        turn = 0.0 if stage == "verify" else started
         try:
             async with self.services.at(design.id, cost + len(collection.episodes)) as services:
-                deployment = _Deployment.of(self, identity, protocol, services, race)
+                deployment = _Deployment.of(self, identity, stage, protocol, services, turn, race)
                 episodes, note = await deployment.play(design, collection, levels)
             if self.sandbox.name == UNSAFE:
                 note = "; ".join(filter(None, (note, "unsafe sandbox: the design was not walled in")))
@@ -142,17 +144,28 @@ class _Deployment:
 
     evaluator: Evaluator
     identity: str
+    stage: Stage
     protocol: Protocol
     services: Services
     setting: str
     """The protocol's hash: what tells an episode's token from those of other protocols."""
+    turn: float
+    """When workers are scarce, the evaluation with the smallest has them."""
     race: Race | None = None
 
     @classmethod
     def of(
-        cls, evaluator: Evaluator, identity: str, protocol: Protocol, services: Services, race: Race | None
+        cls,
+        evaluator: Evaluator,
+        identity: str,
+        stage: Stage,
+        protocol: Protocol,
+        services: Services,
+        turn: float,
+        race: Race | None,
     ) -> _Deployment:
-        return cls(evaluator, identity, protocol, services, content_hash(protocol.as_json()), race)
+        setting = content_hash(protocol.as_json())
+        return cls(evaluator, identity, stage, protocol, services, setting, turn, race)
 
     async def play(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -165,9 +178,17 @@ class _Deployment:
         return await self._online(design, collection, levels)
 
     async def _without(self, levels: Sequence[Level]) -> list[EpisodeRecord]:
-        pairs = [(level, repeat) for repeat in range(self.protocol.repeats) for level in levels]
-        played = await together(self._episode(None, *pair) for pair in pairs)
+        played = await together(self._episode(None, *pair) for pair in self._pairs(levels))
         return [record for record, _ in played]
+
+    def _pairs(self, levels: Sequence[Level]) -> list[tuple[Level, int]]:
+        return [(level, repeat) for repeat in range(self.protocol.repeats) for level in levels]
+
+    def _longest_first(self, levels: Sequence[Level]) -> list[Level]:
+        """By the steps that were taken without memory: so no long episode is waited for alone at the end."""
+        nothing = self.evaluator.archive.no_memory(self.stage)
+        steps = {} if nothing is None else {one.level_key: one.steps for one in nothing.episodes}
+        return sorted(levels, key=lambda level: -steps.get(level.key, 0))
 
     async def _frozen(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -185,14 +206,14 @@ class _Deployment:
                 async with slots:
                     return (await self._episode(memory, level, repeat))[0]
 
-            for some in [levels] if race is None else race.stages(levels):
+            for some in [self._longest_first(levels)] if race is None else race.stages(levels):
                 if race is not None and episodes and race.lost(episodes, primary, len(levels)):
                     played = len(episodes) // self.protocol.repeats
                     notes.append(f"stopped after {played} of {len(levels)} levels: behind {race.rival}")
                     break
-                pairs = [(level, repeat) for repeat in range(self.protocol.repeats) for level in some]
-                episodes += await together(one(*pair) for pair in pairs)
-        return sorted(episodes, key=lambda episode: episode.repeat), "; ".join(notes)
+                episodes += await together(one(*pair) for pair in self._pairs(some))
+        places = {level.key: place for place, level in enumerate(levels)}
+        return sorted(episodes, key=lambda one: (one.repeat, places[one.level_key])), "; ".join(notes)
 
     async def _online(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -272,6 +293,7 @@ class _Deployment:
                 step_limit=self.protocol.step_limit,
                 seed=derive_seed(self.evaluator.seed, "deploy", level.key, repeat),
                 model=model,
+                turn=self.turn,
             )
         except DomainError as error:
             return replace(record, fault="domain", message=str(error)), None

@@ -29,14 +29,15 @@ async def play(
     step_limit: int,
     seed: int,
     model: Model | None = None,
+    turn: float = 0.0,
 ) -> Trajectory:
-    """Play one episode. Raises DomainError when the engine failed twice."""
+    """Play one episode. Raises DomainError when the engine failed twice. `turn` is the pool's."""
     if agent.runs_in == "worker":
         answer = None if on_step is None else _joined(on_step)
         job_arguments = (agent, level.key, recall, on_step is not None, step_limit, seed)
-        trajectory: Trajectory = await pool.run(level, play_beside, *job_arguments, answer=answer)
+        trajectory: Trajectory = await pool.run(level, play_beside, *job_arguments, answer=answer, turn=turn)
         return trajectory
-    return await _play_from_host(pool, agent, level, recall, on_step, step_limit, seed, model)
+    return await _play_from_host(pool, agent, level, recall, on_step, step_limit, seed, model, turn)
 
 
 def play_beside(
@@ -120,6 +121,7 @@ async def _play_from_host(
     step_limit: int,
     seed: int,
     model: Model | None,
+    turn: float,
 ) -> Trajectory:
     """The host's half; it puts the steps together again."""
     lists: list[tuple[str, ...] | None] = []
@@ -130,7 +132,7 @@ async def _play_from_host(
             lists.append(offered)
         return Step(played, observation, lists[number], *rest)
 
-    async with pool.talk(level, step_through) as talk:
+    async with pool.talk(level, step_through, turn=turn) as talk:
         first: Observation = await talk.begin()
         game = Game(first, step, step_limit)
         await agent.play(game, _FromHost(recall, on_step), model, seed)

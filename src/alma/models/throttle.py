@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,23 +19,31 @@ class Throttle:
         self.in_flight = 0
         self._clock = clock
         self._quiet_until = self._cut = 0.0
-        self._moved = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for a place in the window, and hold it."""
-        async with self._moved:
-            while self.in_flight >= int(self.window):
-                await self._moved.wait()
-            self.in_flight += 1
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self._hand_out()
         try:
+            await place
             while (left := self._quiet_until - self._clock()) > 0:
                 await asyncio.sleep(left)
             yield
         finally:
-            self.in_flight -= 1
-            async with self._moved:
-                self._moved.notify_all()
+            if place.done() and not place.cancelled():
+                self.in_flight -= 1
+                self._hand_out()
+
+    def _hand_out(self) -> None:
+        """A place that is given back goes to who waits in the same moment; none is idle for a while."""
+        while self._waiting and self.in_flight < int(self.window):
+            place = self._waiting.popleft()
+            if not place.cancelled():
+                self.in_flight += 1
+                place.set_result(None)
 
     def answered(self) -> None:
         self.window = min(float(self.most), self.window + 1.0 / max(1.0, self.window))

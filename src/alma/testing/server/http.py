@@ -50,7 +50,10 @@ class Books:
 
 
 class LoopbackServer:
-    """Listens on a free port of this machine; use as a context manager. `delay` is in seconds a request."""
+    """Listens on a free port of this machine; use as a context manager.
+
+    `delay` is in seconds, from a request's last byte to its answer's first.
+    """
 
     def __init__(
         self,
@@ -105,6 +108,8 @@ class _Http(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server_: LoopbackServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # Headers and body go in one piece.
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
@@ -117,7 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         server = self.server_
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        data = self.rfile.read(int(self.headers["content-length"]))
+        self._due = time.monotonic() + server.delay
+        body = json.loads(data)
         with server.lock:
             number = server.books.requests
             server.books.requests += 1
@@ -159,17 +166,23 @@ class _Handler(BaseHTTPRequestHandler):
                 400, {"error": {"type": "invalid_request_error", "code": "unsupported_parameter", **wrong}}
             )
             return
-        time.sleep(30 if kind == "slow" else server.delay)
+        if kind == "slow":
+            self._due += 30
         if kind == "junk":
+            self._wait()
             self._send_bytes(200, b"<html>upstream error</html>")
             return
         reply = self._reply(kind, body)
+        self._wait()
         if kind == "cut":
             data = json.dumps(reply).encode()
             self._send_bytes(200, data[: len(data) // 2], length=len(data))
             self.close_connection = True
             return
         self._send(200, reply)
+
+    def _wait(self) -> None:
+        time.sleep(max(0.0, self._due - time.monotonic()))
 
     def _reply(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
         if self.path.endswith("/embeddings"):
