@@ -7,15 +7,18 @@
 same actions by an agent on the host, through a worker that is told every step; `in the worker` lets the
 worker play them all without a word between. Then whole episodes of the reader, whose transcripts come back:
 alone, and in the worker, where two are asked for at a time as evaluations do, and one. Medians of rounds in
-turn, so other work slows all of them alike; by the clock, and for what ALMA adds also in processor time,
-which other work changes little. `memory` watches one worker over many episodes of the reader.
+turn, in three processes one after the other, since an engine's speed differs from process to process by as
+much as some ten percent; by the clock, and for what ALMA adds also in processor time, which other work
+changes little. `memory` watches one worker over many episodes of the reader.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -39,18 +42,22 @@ from benchmarks.domains.jobs import replay
 from benchmarks.domains.wakes import wakes
 
 STEPS = 60
-
-
 POINTS = 10
+PROCESSES = 3
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.domains")
     parser.add_argument("names", nargs="*", help="`memory`, and domains; all that can be played by default")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in each process")
+    parser.add_argument("--rows", action="store_true", help="be one of the processes")
     parser.add_argument("--levels", type=int, default=20, help="levels a round")
     parser.add_argument("--episodes", type=int, default=5000, help="episodes over which memory is watched")
     options = parser.parse_args(arguments)
+    if options.rows:
+        domain = plug_ins.domain(options.names[0], domain_options(options.names[0], []))
+        print(json.dumps(asyncio.run(_rounds(domain, options.rounds, options.levels))))
+        return 0
     watch = "memory" in options.names
     print(f"Load average at the beginning: {os.getloadavg()[0]:.1f}.\n")
     if watch:
@@ -68,12 +75,8 @@ def main(arguments: Sequence[str]) -> int:
         try:
             domain = plug_ins.domain(name, domain_options(name, []))
             if domain.tasks("train"):
-                row = (
-                    _memory(domain, options.episodes)
-                    if watch
-                    else _row(domain, options.rounds, options.levels)
-                )
-                print(asyncio.run(row), flush=True)
+                row = asyncio.run(_memory(domain, options.episodes)) if watch else _row(domain, options)
+                print(row, flush=True)
         except AlmaError as error:
             print(f"{name} can't be played here: {error}", file=sys.stderr)
     if not watch:
@@ -97,7 +100,8 @@ class _Told:
             await game.act(action)
 
 
-async def _row(domain: Domain, rounds: int, count: int) -> str:
+async def _rounds(domain: Domain, rounds: int, count: int) -> tuple[int, list[list[_Spent]]]:
+    """Steps of a round, and what each work took in each round."""
     tasks = domain.tasks("train")
     levels = [Level(tasks[i % len(tasks)]) for i in range(count)]
     limit = domain.step_limit("default")
@@ -148,13 +152,23 @@ async def _row(domain: Domain, rounds: int, count: int) -> str:
         rows = [[await _spent(work, worker) for work in works] for _ in range(rounds + 1)][1:]
     finally:
         await pool.close()
+    return steps, rows
 
+
+def _row(domain: Domain, options: argparse.Namespace) -> str:
+    command = [sys.executable, "-m", "benchmarks.domains", domain.name, "--rows"]
+    command += ["--rounds", str(options.rounds), "--levels", str(options.levels)]
+    rows: list[list[_Spent]] = []
+    for _ in range(PROCESSES):
+        steps, fresh = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        rows += [[_Spent(*spent) for spent in row] for row in fresh]
     one, host, within, bare, beside, singly = zip(*rows, strict=True)
     added = [
         1e6 / steps * median(led.clock - free.clock for free, led in zip(one, host, strict=True)),
         1e6 / steps * median(led.host for led in host),
         1e6 / steps * median(led.worker - free.host for free, led in zip(one, host, strict=True)),
     ]
+    count = options.levels
     cells = [_rate(steps, one), _rate(steps, host), *[f"{each:.0f}" for each in added]]
     cells += [_rate(steps, within), *_shares(one, within)]
     cells += [_rate(count, bare), _rate(count, beside), *_shares(bare, beside)]

@@ -109,7 +109,7 @@ def sitting(arguments: list[str]) -> tuple[int, str, set[str]]:
     seen: set[str] = set()
     while child.poll() is None:
         for pid in descendants(child.pid):
-            kind = next((k for k in ("alma.domains.pool", "alma.sandbox") if k in command(pid)), "")
+            kind = next((k for k in ("alma.domains.zygote", "alma.sandbox") if k in command(pid)), "")
             with suppress(OSError):
                 # Before it has become another program a child of a fork shows its parent's environment.
                 if kind:
@@ -130,7 +130,7 @@ def test_a_key_reaches_nothing_that_a_run_writes_prints_or_starts(plugged):
         printed += told
         kinds |= seen
     assert codes == [3, 3, 0, 0], printed
-    assert kinds == {"alma.domains.pool", "alma.sandbox"}
+    assert kinds == {"alma.domains.zygote", "alma.sandbox"}
     told = (plugged / "told").read_text()
     assert all(CANARY + name in told for name in NAMES), "the provider must have known the keys"
     assert "401 refused: [" in printed
