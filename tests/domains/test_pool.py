@@ -437,6 +437,21 @@ async def test_a_job_cancelled_while_it_waits_takes_no_worker():
 
 
 @in_loop
+async def test_a_worker_goes_to_whose_turn_it_is():
+    order = []
+
+    async def one(name, turn):
+        await pool.run(LEVELS[0], jobs.pid, turn=turn)
+        order.append(name)
+
+    async with pool_of(1) as pool:
+        busy = asyncio.create_task(pool.run(LEVELS[0], jobs.sleep, 0.2))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(busy, one("d", 2.0), one("b", 1.0), one("a", 0.0), one("c", 1.0))
+    assert order == ["a", "b", "c", "d"]
+
+
+@in_loop
 async def test_no_more_workers_are_started_than_are_needed():
     async with pool_of(5) as pool:
         assert len({await pool.run(LEVELS[0], jobs.pid) for _ in range(6)}) == 1
