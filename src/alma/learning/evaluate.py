@@ -198,15 +198,17 @@ class _Deployment:
         episodes: list[EpisodeRecord] = []
         notes = []
         async with self._live(design, collection, frozen=True) as memory:
-            slots = asyncio.Semaphore(2 * self.evaluator.pool.size if memory.copies != "none" else 1)
+            slots = asyncio.Semaphore(2 * self.evaluator.pool.size)
+            order = self._longest_first(levels)
             if memory.copies == "none":
+                slots, order = asyncio.Semaphore(1), list(levels)
                 notes.append("memory can't be copied: retrieves were called one by one on one memory")
 
             async def one(level: Level, repeat: int) -> EpisodeRecord:
                 async with slots:
                     return (await self._episode(memory, level, repeat))[0]
 
-            for some in [self._longest_first(levels)] if race is None else race.stages(levels):
+            for some in [order] if race is None else race.stages(levels):
                 if race is not None and episodes and race.lost(episodes, primary, len(levels)):
                     played = len(episodes) // self.protocol.repeats
                     notes.append(f"stopped after {played} of {len(levels)} levels: behind {race.rival}")
