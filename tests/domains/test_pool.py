@@ -186,8 +186,10 @@ async def test_what_a_worker_leaves_in_its_temporary_folder_goes_with_it(how):
     async with pool_of(1) as pool:
         with suppress(DomainError, asyncio.CancelledError):
             await pool.run(LEVELS[0], jobs.litter, how, answer=note)
-        if how != "closed":
-            assert not any(folder.parent.exists() for folder in folders)
+        end = time.monotonic() + 10
+        while how != "closed" and any(folder.parent.exists() for folder in folders):
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
     assert folders
     assert not any(folder.parent.exists() for folder in folders)
     assert Path(tempfile.gettempdir()) not in {folder.parent for folder in folders}
@@ -332,16 +334,47 @@ async def test_the_event_loop_goes_on_while_workers_are_started():
 
 
 @in_loop
-async def test_workers_whose_zygote_was_killed_end_and_their_jobs_are_tried_once_more():
-    async with pool_of(2) as pool:
-        before = await pool.run(LEVELS[0], jobs.pid)
-        parent = int(Path(f"/proc/{before}/stat").read_text().rpartition(")")[2].split()[1])
+async def test_the_crash_of_one_worker_is_no_other_ones(tmp_path):
+    async with pool_of(3) as pool:
+        asleep = [asyncio.create_task(pool.run(LEVELS[0], jobs.sleep, 1)) for _ in range(2)]
+        await asyncio.sleep(0.5)
+        with pytest.raises(DomainError, match="killed by SIGSEGV"):
+            await pool.run(LEVELS[0], jobs.leave, str(tmp_path), "SIGSEGV", 2, answer=echo)
+        assert await asyncio.gather(*asleep) == ["slept"] * 2
+        assert pool.faults == 2
+
+
+@in_loop
+async def test_workers_whose_zygote_was_killed_go_with_it_and_others_come():
+    async with pool_of(4) as pool:
+        before = set(await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(4))))
+        parent = int(Path(f"/proc/{min(before)}/stat").read_text().rpartition(")")[2].split()[1])
         os.kill(parent, signal.SIGKILL)
-        os.kill(before, signal.SIGSTOP)
-        after = await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(2)))
-        assert before not in after
-        assert not running(before)
-        assert pool.faults >= 1
+        await asyncio.sleep(0.5)
+        assert not any(running(pid) for pid in before)
+        after = await asyncio.gather(*(pool.run(LEVELS[0], jobs.pid) for _ in range(8)))
+        assert not before & set(after)
+        assert pool.faults == 0
+
+
+class SlowToImport(ToyDomain):
+    imports = ("slow_to_import",)
+
+
+@in_loop
+async def test_while_an_engine_is_imported_workers_are_asked_for_and_given_up_without_a_wait():
+    async with pool_of(150, SlowToImport()) as pool:
+        pids = [asyncio.create_task(pool.run(LEVELS[0], jobs.pid)) for _ in range(150)]
+
+        async def give_up():
+            await asyncio.sleep(0.5)
+            pids[0].cancel()
+            await asyncio.wait(pids)
+
+        assert await longest_pause(give_up()) < 0.5
+        assert pids[0].cancelled()
+        assert len({one.result() for one in pids[1:]}) == 149
+        assert pool.faults == 0
 
 
 @in_loop

@@ -6,6 +6,7 @@ from ring import COUNTS, NOTES, TRAIN, Breaks, levels, memory, ring
 from alma import baselines
 from alma.agents.reader import Reader
 from alma.learning.evaluate import NOTHING
+from alma.learning.rollout import play
 from alma.records import BudgetExceeded, DesignError
 from alma.testing.loop import in_loop
 
@@ -46,6 +47,25 @@ async def test_order_and_concurrency_change_no_score_of_a_frozen_memory(tmp_path
         mixed = await r.evaluate(source, TRAIN[20:28][::-1], collection=collection, repeats=2)
     assert scores(alone) == scores(mixed)
     assert len(set(scores(alone).values())) > 1
+
+
+@in_loop
+async def test_long_episodes_begin_first_and_stand_where_their_levels_do(tmp_path, monkeypatch):
+    begun = []
+
+    async def noted(pool, agent, level, **how):
+        begun.append(level.key)
+        return await play(pool, agent, level, **how)
+
+    async with ring(tmp_path) as r:
+        nothing = await r.evaluate(NOTHING, TRAIN[:12], repeats=2)
+        monkeypatch.setattr("alma.learning.evaluate.play", noted)
+        found = await r.evaluate(NOTES, TRAIN[:12], repeats=2)
+    steps = {one.level_key: one.steps for one in nothing.episodes}
+    assert len(set(steps.values())) > 2
+    for half in (begun[:12], begun[12:]):
+        assert [steps[key] for key in half] == sorted(steps.values(), reverse=True)
+    assert [one.level_key for one in found.episodes] == [level.key for level in TRAIN[:12]] * 2
 
 
 @in_loop

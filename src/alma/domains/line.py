@@ -121,6 +121,11 @@ class HostLine:
         self._write()
         return reply
 
+    @property
+    def gone(self) -> bool:
+        """Whether the worker is known to be gone."""
+        return self._gone is not None
+
     def close(self) -> None:
         self._lose(ConnectionResetError())
         self._link.close()

@@ -9,7 +9,6 @@ each other.
 from __future__ import annotations
 
 import asyncio
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,9 @@ from alma.records import AlmaError, DomainError, Level, Observation
 
 LIFE = 10_000
 """Jobs after which a worker is replaced: some engines keep a few kB of each episode for ever."""
+
+REASON_SECONDS = 1.0
+"""How long it may take until it is told how a worker ended whose socket is closed."""
 
 Answer = Callable[[Any], Awaitable[Any]]
 """Answers what a job asks in mid-episode."""
@@ -100,7 +102,7 @@ class EnvironmentPool:
         """End all workers. Jobs that still run, or wait to, end with an AlmaError."""
         self._closed = True
         if self._nursery is not None:
-            self._nursery.close()
+            await self._nursery.close()
         for worker in list(self._live):
             worker.kill()
         self._live.clear()
@@ -111,7 +113,12 @@ class EnvironmentPool:
         """Begin the visit, now or when there is a worker for it."""
         if self._closed:
             visit.turn_away(_closed())
-        elif not self._free:
+            return
+        while self._free and (idle := self._free[-1]) is not None and idle.gone:
+            self._live.discard(idle)
+            idle.kill()
+            self._free = [None, *self._free[:-1]]
+        if not self._free:
             self._came += 1
             heappush(self._waiting, (visit.turn, self._came, visit))
         elif (worker := self._free.pop()) is not None:
@@ -284,16 +291,18 @@ class _Worker:
         self.jobs = 0
         self._timeout = timeout_seconds
         self._nursery = nursery
-        # Some engines leave files behind when they are killed. The finalizer of this folder deletes it
-        # when nobody closes the pool; the zygote does when the host is gone.
-        self._folder = tempfile.TemporaryDirectory(prefix="alma-worker-", ignore_cleanup_errors=True)
-        self._number, link = nursery.start(self._folder.name, modules)
-        self._line = HostLine(link)
+        # Some engines leave files behind when they are killed. The zygote deletes this folder then.
+        folder = tempfile.mkdtemp(prefix="alma-worker-")
+        self._born = nursery.start(folder, modules)
+        self._line = HostLine(self._born.link)
+
+    @property
+    def gone(self) -> bool:
+        return self._line.gone
 
     def kill(self) -> None:
-        self._nursery.end(self._number)
+        self._nursery.end(self._born.number)
         self._line.close()
-        self._folder.cleanup()
 
     def say(self, framed: bytes, ended: Callable[[], None]) -> asyncio.Future[Any]:
         """Say a framed message to the worker; what it says next. The event loop is never blocked."""
@@ -303,16 +312,10 @@ class _Worker:
         """Why it is dead, or is to be ended."""
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        for _ in range(100):
-            code = await asyncio.to_thread(self._nursery.look, self._number)
-            if code is not None:
-                break
-            await asyncio.sleep(0.01)
-        else:
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._born.end), REASON_SECONDS)
+        except TimeoutError:
             return "worker closed its socket"
-        if code < 0:
-            return f"worker killed by {signal.Signals(-code).name}"
-        return f"worker exited with {code}"
 
 
 class _DeadWorkerError(Exception):

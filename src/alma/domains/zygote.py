@@ -2,8 +2,9 @@
 
 Interpreter, domain and what its engine imports are loaded once and their memory is shared. It never opens
 an environment itself: an open one is not to be forked. Started by `alma.domains.nursery`; its arguments are
-the numbers of the control socket and of a file with the domain. Requests are JSON; only questions are
-answered. When the host's end of the control socket closes, all workers end and their folders go.
+the numbers of the control socket and of a file with the domain. On the socket it is told in JSON which
+workers to start and to end, and tells how each ended. A worker's folder goes when the worker has ended; when
+the host's end of the socket closes, all of them do.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from select import select
+from typing import Any, NoReturn
 
 from alma.domains import worker
+from alma.domains.contract import Domain
 
-MOST_REQUEST_BYTES = 1 << 16
+MOST_BYTES = 1 << 16
 
 
 def main() -> None:
@@ -33,32 +36,90 @@ def main() -> None:
     with open(int(sys.argv[2]), "rb") as file:
         domain = pickle.load(file)
     _load(getattr(domain, "imports", ()))
-    pids: dict[int, int] = {}
-    folders: dict[int, str] = {}
-    while True:
+    zygote = Zygote(domain, control)
+    try:
+        zygote.serve()
+    except OSError:
+        pass  # The host is gone.
+    finally:
+        zygote.end_all()
+
+
+class Zygote:
+    """The workers that run, by number."""
+
+    def __init__(self, domain: Domain, control: socket.socket) -> None:
+        self._domain, self._control = domain, control
+        self._running: dict[int, tuple[int, str]] = {}
+        """Process and folder."""
+        self._woken, self._wakes = socket.socketpair()
+        self._wakes.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Until the host's end closes. Raises OSError when it is gone."""
+        while True:
+            ready, _, _ = select([self._control, self._woken], [], [])
+            if self._woken in ready:
+                self._woken.recv(MOST_BYTES)
+                for number in list(self._running):
+                    self._reap(number, os.WNOHANG)
+            if self._control in ready:
+                data, sockets, _, _ = socket.recv_fds(self._control, MOST_BYTES, 1)
+                if not data:
+                    return
+                request = json.loads(data)
+                if request["do"] == "start":
+                    self._start(request, sockets[0])
+                elif request["worker"] in self._running:
+                    os.kill(self._running[request["worker"]][0], signal.SIGKILL)
+                    self._reap(request["worker"], 0)
+
+    def end_all(self) -> None:
+        for process, _ in self._running.values():
+            os.kill(process, signal.SIGKILL)
+        for process, folder in self._running.values():
+            os.waitpid(process, 0)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _start(self, request: dict[str, Any], channel: int) -> None:
+        _load(request["modules"])
+        number, folder = request["worker"], request["folder"]
         try:
-            data, sockets, _, _ = socket.recv_fds(control, MOST_REQUEST_BYTES, 1)
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            _end_all(pids.values(), folders.values())
-        request = json.loads(data)
-        number = request["worker"]
-        if request["do"] == "start":
-            _load(request["modules"])
-            pids[number], folders[number] = os.fork(), request["folder"]
-            if pids[number] == 0:
-                control.close()
-                worker.run(domain, socket.socket(fileno=sockets[0]), folders[number])
-            os.close(sockets[0])
-            continue
-        if request["do"] == "end":
-            # Until it is waited for, its pid is no other process's.
-            os.kill(pids[number], signal.SIGKILL)
-        ended, status = os.waitpid(pids[number], os.WNOHANG if request["do"] == "look" else 0)
-        control.send(json.dumps(os.waitstatus_to_exitcode(status) if ended else None).encode())
+            process = os.fork()
+        except OSError as error:
+            self._tell(number, f"not started: {error.strerror}")
+        else:
+            if process == 0:
+                self._become_worker(channel, folder)
+            self._running[number] = process, folder
+        os.close(channel)
+
+    def _become_worker(self, channel: int, folder: str) -> NoReturn:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for own in (self._control, self._woken, self._wakes):
+                own.close()
+            worker.run(self._domain, socket.socket(fileno=channel), folder)
+        finally:
+            os._exit(1)
+
+    def _reap(self, number: int, how: int) -> None:
+        """If it has ended. Until then its process number is no other's."""
+        process, folder = self._running[number]
+        ended, status = os.waitpid(process, how)
         if ended:
-            del pids[number], folders[number]
+            del self._running[number]
+            shutil.rmtree(folder, ignore_errors=True)
+            code = os.waitstatus_to_exitcode(status)
+            self._tell(
+                number, f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+            )
+
+    def _tell(self, number: int, end: str) -> None:
+        self._control.send(json.dumps({"worker": number, "end": f"worker {end}"}).encode())
 
 
 def _load(names: Iterable[str]) -> None:
@@ -72,16 +133,6 @@ def _load(names: Iterable[str]) -> None:
     if wanted:
         gc.collect()
         gc.freeze()
-
-
-def _end_all(pids: Iterable[int], folders: Iterable[str]) -> NoReturn:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    for pid in pids:
-        os.waitpid(pid, 0)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    os._exit(0)
 
 
 if __name__ == "__main__":

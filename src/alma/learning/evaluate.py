@@ -107,7 +107,7 @@ class Evaluator:
         turn = 0.0 if stage == "verify" else started
         try:
             async with self.services.at(design.id, cost + len(collection.episodes)) as services:
-                deployment = _Deployment.of(self, identity, stage, protocol, services, turn, race)
+                deployment = _Deployment.of(self, identity, stage, protocol, services, turn=turn, race=race)
                 episodes, note = await deployment.play(design, collection, levels)
             if self.sandbox.name == UNSAFE:
                 note = "; ".join(filter(None, (note, "unsafe sandbox: the design was not walled in")))
@@ -161,6 +161,7 @@ class _Deployment:
         stage: Stage,
         protocol: Protocol,
         services: Services,
+        *,
         turn: float,
         race: Race | None,
     ) -> _Deployment:
