@@ -19,7 +19,7 @@ FEW_COMMITS = (
 )
 
 
-@pytest.mark.parametrize(("more", "kills"), [([], 20), (["--paid"], 10)])
+@pytest.mark.parametrize(("more", "kills"), [([], 12), (["--paid"], 8)])
 def test_killed_runs_end_as_the_run_left_alone(more: list[str], kills: int) -> None:
     command = [sys.executable, "-m", "benchmarks.kills", "--kills", str(kills), "--seed", "1", *more]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
