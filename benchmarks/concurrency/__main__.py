@@ -5,7 +5,7 @@
 A server in a process of its own answers every call after 200 ms; 50 calls may be in flight.
 The critical path counts answers only: at each stage the longest chain of calls that wait for one another,
 or what goes before all episodes and then their calls in fifties, whichever is longer. A search by
-generations has a stage a step, a steady one has no such barriers. Client, server and the toy domain's fifty
+generations has a stage a step, a steady one has no such barriers. Client, server and the toy domain's
 games share this machine's cores.
 """
 

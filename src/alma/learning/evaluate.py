@@ -199,17 +199,20 @@ class _Deployment:
         episodes: list[EpisodeRecord] = []
         notes = []
         async with self._live(design, collection, frozen=True) as memory:
-            slots = asyncio.Semaphore(2 * self.evaluator.pool.size)
-            order = self._longest_first(levels)
-            if memory.copies == "none":
-                slots, order = asyncio.Semaphore(1), list(levels)
+            in_order = memory.copies == "none"
+            slots = asyncio.Semaphore(1 if in_order else 2 * self.evaluator.pool.size)
+            if in_order:
                 notes.append("memory can't be copied: retrieves were called one by one on one memory")
 
             async def one(level: Level, repeat: int) -> EpisodeRecord:
                 async with slots:
                     return (await self._episode(memory, level, repeat))[0]
 
-            for some in [order] if race is None else race.stages(levels):
+            if race is not None:
+                stages = race.stages(levels)
+            else:
+                stages = iter([levels if in_order else self._longest_first(levels)])
+            for some in stages:
                 if race is not None and episodes and race.lost(episodes, primary, len(levels)):
                     played = len(episodes) // self.protocol.repeats
                     notes.append(f"stopped after {played} of {len(levels)} levels: behind {race.rival}")
