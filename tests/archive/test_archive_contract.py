@@ -122,6 +122,28 @@ def test_an_evaluation_comes_back_exactly(archive, add, evaluation):
     assert light == dataclasses.replace(given, episodes=plain)
 
 
+def test_steps_on_a_level_are_the_mean_of_all_its_episodes(archive, add, evaluation):
+    first, second = evaluation("e1", add(1).id), evaluation("e2", add(2).id)
+    longer = tuple(dataclasses.replace(one, steps=one.steps + 2) for one in second.episodes)
+    archive.add_evaluation(first)
+    archive.add_evaluation(dataclasses.replace(second, episodes=longer))
+    assert archive.steps_taken() == {one.level_key: one.steps + 1 for one in first.episodes}
+
+
+def test_an_evaluation_is_read_once_and_its_trajectories_each_time(archive, add, evaluation, monkeypatch):
+    archive.add_evaluation(evaluation("e1", add(1).id))
+    light = archive.get_evaluation("e1")
+    monkeypatch.setattr("alma.archive.reading._episode", None)
+    assert archive.get_evaluation("e1") is light
+    monkeypatch.undo()
+    whole = archive.get_evaluation("e1", trajectories=True)
+    assert whole is not None
+    assert light is not None
+    assert [one.reward for one in whole.episodes] == [one.reward for one in light.episodes]
+    assert any(one.trajectory for one in whole.episodes)
+    assert not any(one.trajectory for one in light.episodes)
+
+
 def test_an_evaluation_is_kept_once(archive, add, evaluation):
     design = add(1)
     assert not archive.has_evaluation("e1")

@@ -1,7 +1,7 @@
 """The reading side of the SQL archive: what selectors, proposers, reports and frames see.
 
-Each method is one short read; nothing is kept between calls, so a reader in another process sees the
-run grow. Writing is in `sql`.
+Each method is one short read, so a reader in another process sees the run grow. Only evaluations are kept
+between calls, which never change. Writing is in `sql`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ from alma.records import (
     Usage,
 )
 
+KEPT = 200
+"""Evaluations kept in memory, the last read ones, without their trajectories."""
+
 
 class SqlView:
     """Reads one run of a database that its opener owns (`ArchiveView`)."""
@@ -49,6 +52,7 @@ class SqlView:
     def __init__(self, database: Database, run_id: str) -> None:
         self.database = database
         self.run_id = run_id
+        self._kept: dict[tuple[str, str], Evaluation] = {}
 
     def run(self) -> RunRow:
         """Raises KeyError before `start_run`."""
@@ -119,6 +123,12 @@ class SqlView:
         query = self._evaluations().where(EvaluationEntry.id == evaluation_id)
         return next(iter(self._load(query, trajectories)), None)
 
+    def steps_taken(self) -> dict[str, float]:
+        query = select(EpisodeEntry.level_key, func.avg(EpisodeEntry.steps))
+        query = query.where(EpisodeEntry.run_id == self.run_id).group_by(EpisodeEntry.level_key)
+        with self.database.read() as connection:
+            return {key: float(steps) for key, steps in connection.execute(query)}
+
     def get_collection(self, key: str) -> list[Trajectory] | None:
         query = select(Collection.body).where(Collection.run_id == self.run_id, Collection.key == key)
         with self.database.read() as connection:
@@ -147,7 +157,18 @@ class SqlView:
     def _load(self, query: Select[Any], trajectories: bool) -> list[Evaluation]:
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
-            return [self._evaluation(connection, row, trajectories) for row in rows]
+            if trajectories:
+                return [self._evaluation(connection, row, trajectories) for row in rows]
+            return [self._light(connection, row) for row in rows]
+
+    def _light(self, connection: Connection, row: RowMapping) -> Evaluation:
+        """One without trajectories, read once."""
+        key = (self.run_id, row["id"])
+        kept = self._kept.pop(key, None) or self._evaluation(connection, row, False)
+        self._kept[key] = kept
+        if len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]
+        return kept
 
     def _evaluation(self, connection: Connection, row: RowMapping, trajectories: bool) -> Evaluation:
         query = select(EpisodeEntry.__table__).where(

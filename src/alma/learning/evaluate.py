@@ -185,11 +185,10 @@ class _Deployment:
     def _pairs(self, levels: Sequence[Level]) -> list[tuple[Level, int]]:
         return [(level, repeat) for repeat in range(self.protocol.repeats) for level in levels]
 
-    def _longest_first(self, levels: Sequence[Level]) -> list[Level]:
-        """By the steps that were taken without memory: so no long episode is waited for alone at the end."""
-        nothing = self.evaluator.archive.no_memory(self.stage)
-        steps = {} if nothing is None else {one.level_key: one.steps for one in nothing.episodes}
-        return sorted(levels, key=lambda level: -steps.get(level.key, 0))
+    def _longest_first(self, pairs: list[tuple[Level, int]]) -> list[tuple[Level, int]]:
+        """By the steps that others took on the level: so no long episode is waited for alone at the end."""
+        steps = self.evaluator.archive.steps_taken()
+        return sorted(pairs, key=lambda pair: -steps.get(pair[0].key, 0))
 
     async def _frozen(
         self, design: Design, collection: Collection, levels: Sequence[Level]
@@ -208,16 +207,15 @@ class _Deployment:
                 async with slots:
                     return (await self._episode(memory, level, repeat))[0]
 
-            if race is not None:
-                stages = race.stages(levels)
-            else:
-                stages = iter([levels if in_order else self._longest_first(levels)])
-            for some in stages:
+            for some in [levels] if race is None else race.stages(levels):
                 if race is not None and episodes and race.lost(episodes, primary, len(levels)):
                     played = len(episodes) // self.protocol.repeats
                     notes.append(f"stopped after {played} of {len(levels)} levels: behind {race.rival}")
                     break
-                episodes += await together(one(*pair) for pair in self._pairs(some))
+                pairs = self._pairs(some)
+                if race is None and not in_order:
+                    pairs = self._longest_first(pairs)
+                episodes += await together(one(*pair) for pair in pairs)
         places = {level.key: place for place, level in enumerate(levels)}
         return sorted(episodes, key=lambda one: (one.repeat, places[one.level_key])), "; ".join(notes)
 
