@@ -99,6 +99,7 @@ class Evidence:
             lines.append(_against("Against no memory", own, nothing))
         if earlier is not None:
             lines.append(_against("Against the design that it was made from", own, earlier))
+        lines.append(_steps(own, nothing))
         if row.plan:
             lines.append(f"Its author's plan was:\n{row.plan}")
         expected = row.genome.get("expected_score")
@@ -145,8 +146,11 @@ def _contrasts(
         "lost; the design that it was made from won it": [],
         "lost, as without memory": [],
         "won; without memory it is lost": [],
+        "won, but it took longest": sorted(
+            (one for one in own.played if one.success), key=lambda one: (-one.steps, one.level_key)
+        )[:4],
     }
-    damaged, worse, missing, helped = kinds.values()
+    damaged, worse, missing, helped, _ = kinds.values()
     for episode in own.played:
         place = (episode.level_key, episode.repeat)
         if episode.success:
@@ -160,14 +164,32 @@ def _contrasts(
             missing.append(episode)
     turns = [(why, _spread(chosen, 4)) for why, chosen in kinds.items()]
     pairs = {(e.level_key, e.repeat): e for e in nothing.played} if nothing is not None else {}
+    shown_before: set[tuple[str, tuple[str, ...]]] = set()
     for turn in range(4):
         for why, chosen in turns:
-            if turn >= len(chosen):
+            if turn >= len(chosen) or _way(chosen[turn]) in shown_before:
                 continue
+            shown_before.add(_way(chosen[turn]))
             yield chosen[turn], why
             twin = pairs.get((chosen[turn].level_key, chosen[turn].repeat))
             if why.startswith("lost, though") and twin is not None:
                 yield twin, "the same task, won without memory"
+
+
+def _way(episode: EpisodeRecord) -> tuple[str, tuple[str, ...]]:
+    """The level, and what was done on it: a repeat that went the same way tells nothing new."""
+    steps = episode.trajectory.steps if episode.trajectory is not None else ()
+    return episode.level_key, tuple(step.action for step in steps)
+
+
+def _steps(own: Evaluation, nothing: Evaluation | None) -> str:
+    """Steps of the episodes that are won: what is left to gain where nearly everything is."""
+    won = [one.steps for one in own.played if one.success]
+    if not won:
+        return "It won no episode."
+    text = f"A won episode took {sum(won) / len(won):.1f} steps on average, the longest {max(won)}"
+    bare = [one.steps for one in nothing.played if one.success] if nothing is not None else []
+    return text + (f"; one won without memory took {sum(bare) / len(bare):.1f}." if bare else ".")
 
 
 def _table(columns: Sequence[tuple[str, Evaluation]]) -> str:
