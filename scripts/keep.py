@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "textworld_table": ("-m", "benchmarks.demo_table", "runs/demo-textworld"),
     "families_table": ("-m", "benchmarks.demo_table", "runs/textworld"),
     "selectors": ("-m", "benchmarks.selectors", "--runs", "runs/demo"),
+    "racing_whole": ("-m", "benchmarks.racing.whole"),
     "racing": ("-m", "benchmarks.racing", "--runs", "runs/demo"),
     "concurrency": ("-m", "benchmarks.concurrency"),
     "live": ("-m", "benchmarks.live"),

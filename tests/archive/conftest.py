@@ -81,9 +81,9 @@ def evaluation(trajectory: Callable[..., Trajectory]) -> Callable[..., Evaluatio
             )
             for place, reward in enumerate(rewards)
         ]
-        return Evaluation(
-            evaluation_id, design_id, stage, protocol, episodes, 1.5, "copied", Usage(1, 10, 5, usd=0.001)
-        )
+        usage = Usage(1, 10, 5, usd=0.001)
+        log = ("kept 3", "half \N{PILE OF POO}")
+        return Evaluation(evaluation_id, design_id, stage, protocol, episodes, 1.5, "copied", usage, log)
 
     return build
 

@@ -70,7 +70,9 @@ def test_a_run_can_be_looked_into(tmp_path, capsys):
     rows = json.loads(capsys.readouterr().out)
     assert learned in [row["id"] for row in rows]
     assert run(["archive", "show", "one", learned[:6], "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["source"].startswith('"""Recalls')
+    design = json.loads(capsys.readouterr().out)
+    assert design["source"].startswith('"""Recalls')
+    assert design["log"] == []
     for command in ("archive list one", f"archive show one {learned}", "archive tree one"):
         assert run(command.split()) == 0
         assert learned in capsys.readouterr().out

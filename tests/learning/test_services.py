@@ -80,3 +80,25 @@ async def test_an_evaluations_texts_are_limited_and_what_was_embedded_stays_free
 async def test_a_run_without_an_embedder_says_so(tmp_path):
     evaluation = await played(tmp_path, memory(retrieve="await self.kit.embed(['a'])"), None)
     assert all("no embedder" in episode.message for episode in evaluation.episodes)
+
+
+@in_loop
+async def test_what_a_design_logs_is_kept_alike_in_whatever_order_it_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(services, "MOST_LINES", 3)
+    logs = memory(
+        update="self.kit.log('fed\\n  one')",
+        retrieve="self.kit.log(situation.observation[:40]); return self.kit.rng and None",
+    )
+    async with ring(tmp_path, workers=3) as r:
+        collection = await r.collect(TRAIN[:2])
+        found = await r.evaluate(logs, TRAIN[2:12], collection=collection)
+        kept = r.evaluator.archive.get_evaluation(found.id)
+    async with ring(tmp_path, name="other.db") as r:
+        again = await r.evaluate(logs, TRAIN[2:12][::-1], collection=await r.collect(TRAIN[:2]))
+    assert len(found.log) == 3
+    assert kept.log == found.log == again.log == tuple(sorted(found.log))
+    monkeypatch.setattr(services, "MOST_LINES", 40)
+    async with ring(tmp_path, name="whole.db") as r:
+        whole = await r.evaluate(logs, TRAIN[2:12], collection=await r.collect(TRAIN[:2]))
+    assert "fed one" in whole.log
+    assert set(found.log) < set(whole.log)

@@ -46,7 +46,7 @@ def evaluation(design_id, reward):
         steps = (Step("open box", "A key.", ("take key",), reward, True),)
         run = Trajectory(key, Observation("A room.", "find the key"), steps, Outcome(reward, reward == 1))
         episodes.append(EpisodeRecord(key, "c", 0, reward, reward == 1, 1, recall="look", trajectory=run))
-    return Evaluation(f"e-{design_id}", design_id, "search", PROTOCOL, episodes)
+    return Evaluation(f"e-{design_id}", design_id, "search", PROTOCOL, episodes, log=("one line",))
 
 
 @pytest.fixture
@@ -99,7 +99,15 @@ async def test_an_agent_reads_the_archive_as_it_stood_and_its_file_is_taken(tmp_
     told = "\n".join(
         path.read_text() for path in (tmp_path / "workspaces").rglob("*") if path.is_file() and path.suffix
     )
-    for shown in ("Find keys.", "It plays.", "a limit", "look in boxes", "## Toolkit", "plan of first"):
+    for shown in (
+        "Find keys.",
+        "It plays.",
+        "a limit",
+        "look in boxes",
+        "## Toolkit",
+        "plan of first",
+        "one line",
+    ):
         assert shown in told
     for hidden in ("secret-task", "train/", "hereafter"):
         assert hidden not in told

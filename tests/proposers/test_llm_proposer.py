@@ -75,9 +75,9 @@ def archive(tmp_path):
 
         def keep(design_id, wins, recall=""):
             episodes = [episode(level, level[-1] in wins, recall) for level in levels]
-            opened.add_evaluation(
-                Evaluation(f"e-{design_id}", design_id, "search", PROTOCOL, episodes), score=len(wins) / 4
-            )
+            log = (f"fed {recall}",) if recall else ()
+            evaluation = Evaluation(f"e-{design_id}", design_id, "search", PROTOCOL, episodes, log=log)
+            opened.add_evaluation(evaluation, score=len(wins) / 4)
 
         keep("no_memory", "cd")
         for step, (name, wins) in enumerate([("first", "ac"), ("later", "abcd")]):
@@ -129,6 +129,8 @@ async def test_evidence_is_of_contrast_and_of_nothing_later_or_secret(archive):
     assert "open box* → It is empty." in told, "actions that the recall names are marked"
     assert "Its author expected 90.0 %, and got 50.0 %." in told
     assert "1.00 / 0.00  find the key of a" in told
+    assert "A won episode took 2.0 steps on average, the longest 2; one won without memory took 2.0." in told
+    assert "## What it logged (some of it, in no order)\n\nfed open box\n" in told
     assert "later" not in told, "what came after the candidate began is not shown"
     assert "secret-task" not in told
 
@@ -205,6 +207,15 @@ async def test_an_episode_is_shown_however_long_it_is_and_what_all_win_is_only_c
     told = gate.asked[0].messages[1].content
     assert "won; without memory it is lost" in told.split("## Episodes")[1]
     assert "2 tasks are won in every column." in told
+
+
+@in_loop
+async def test_where_all_is_won_the_longest_ways_are_shown_and_none_twice(archive):
+    gate = Gate(ANSWER.format(PLAN, FILE.format(9)))
+    await LlmProposer(Means(gate)).propose(asked(archive, 2, (archive.designs()[1],)))
+    episodes = gate.asked[0].messages[1].content.split("## Episodes")[1]
+    assert "won, but it took longest" in episodes
+    assert [episodes.count(f"Goal: find the key of {name}") for name in "abcd"] == [1, 1, 1, 1]
 
 
 def test_a_model_is_needed():

@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 from alma.archive.contract import ArchiveError
 from alma.records import ConfigError
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration. Revisions are numbered, so a database with a greater one is newer than this code."""
 
 BUSY_SECONDS = 20.0

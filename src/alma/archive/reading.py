@@ -188,6 +188,7 @@ class SqlView:
             seconds=row["seconds"],
             note=row["note"],
             usage=_usage(row["usage"]),
+            log=tuple(row["log"] or ()),
         )
 
     def _unpack(self, body: bytes) -> list[Item]:

@@ -242,6 +242,7 @@ def _evaluation_values(evaluation: Evaluation, score: float) -> dict[str, Any]:
         "seconds": evaluation.seconds,
         "note": evaluation.note,
         "usage": _usage_values(evaluation.usage),
+        "log": list(evaluation.log) or None,
         "finished": time.time(),
     }
 

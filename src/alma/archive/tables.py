@@ -142,6 +142,7 @@ class EvaluationEntry(Base):
     seconds: Mapped[float]
     note: Mapped[str]
     usage: Mapped[dict[str, Any] | None]
+    log: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     finished: Mapped[float]
     __table_args__ = (
         Index(None, "run_id", "number", unique=True),

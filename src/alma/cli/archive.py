@@ -77,8 +77,10 @@ def show(
     """
     with open_run(run) as archive:
         row = find(archive.designs(), design, run)
+        found = archive.evaluation(row.id, "search")
+    log = [] if found is None else list(found.log)
     if as_json:
-        typer.echo(json.dumps({**_as_json(row), "source": row.source}, indent=2))
+        typer.echo(json.dumps({**_as_json(row), "source": row.source, "log": log}, indent=2))
         return
     out = console()
     out.print(f"[bold]{row.id}[/bold] {escape(row.name)}: {row.status}, step {row.created_step}")
@@ -87,6 +89,8 @@ def show(
     if row.failure is not None:
         out.print(f"failed in {escape(row.failure.call)}: {escape(row.failure.message)}")
         out.print(escape(row.failure.trace))
+    for line in log:
+        out.print(f"logged: {escape(line)}")
     print_code(row.source, "python")
 
 

@@ -125,6 +125,7 @@ class Evaluator:
             time.monotonic() - started,
             note,
             sum((episode.usage for episode in episodes), services.usage),
+            services.logged,
         )
         if self.pauses:
             missing = [episode.message for episode in episodes if episode.reward is None]

@@ -28,6 +28,8 @@ MOST_TEXTS, MOST_TEXT = 256, 20_000
 """Texts of one embedding call, and characters of each."""
 TEXTS_AN_EPISODE = 100
 """Different texts that an evaluation may have embedded, on average."""
+MOST_LINES = 40
+"""Different lines of a design's log that an evaluation keeps."""
 
 _EMBEDS = re.compile(r"embed|vectors")
 """A design that says neither can't reach the embedder, so it is the same design with any."""
@@ -79,6 +81,7 @@ class DesignServices:
         self._answers: dict[str, asyncio.Task[JSON]] = {}
         self._fault: ProviderError | BudgetExceeded | None = None
         self._embedded: dict[str, Usage] = {}
+        self._logged: dict[str, str] = {}
 
     @property
     def usage(self) -> Usage:
@@ -129,7 +132,16 @@ class DesignServices:
         return [list(one.vector) for one in made]
 
     def log(self, text: str) -> None:
-        pass
+        """Keep the line if it is among the first by hash: the same ones in whatever order they come."""
+        text = " ".join(text.split())
+        self._logged.setdefault(content_hash(text), text)
+        if len(self._logged) > MOST_LINES:
+            del self._logged[max(self._logged)]
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The lines that are kept, in alphabetical order."""
+        return tuple(sorted(self._logged.values()))
 
     async def _ask(self, model: Model, request: Request, key: str) -> JSON:
         try:

@@ -101,7 +101,10 @@ class Toolkit:
         return chance.generator
 
     def log(self, text: str) -> None:
-        """Leave a line for whoever studies this design; capped, never shown to the agent."""
+        """Leave a line for whoever studies this design or improves on it; never shown to the agent.
+
+        500 characters a line are kept, and 40 different lines of an evaluation.
+        """
         notify: Callable[[str], None] | None = getattr(self._host, "log", None)
         if notify is not None:
             notify(str(text)[:500])

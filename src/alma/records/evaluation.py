@@ -89,6 +89,8 @@ class Evaluation:
     seconds: float = 0.0
     note: str = ""
     usage: Usage = field(default_factory=Usage)
+    log: tuple[str, ...] = ()
+    """Lines that the design left with `kit.log`: some of them where there are many, none twice."""
 
     @property
     def played(self) -> list[EpisodeRecord]:

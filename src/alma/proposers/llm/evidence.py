@@ -17,6 +17,7 @@ from alma.records import EpisodeRecord, Evaluation
 EPISODES_CHARS = 28_000
 """For the transcripts of one proposal, all parents together."""
 TABLE_ROWS = 60
+LOG_CHARS = 120
 DIGEST_ROWS = 4
 Rewards = Mapping[tuple[str, int], float]
 """Reward by level and repeat."""
@@ -87,6 +88,9 @@ class Evidence:
             )
         if own.note:
             parts.append(f"Note: {own.note}")
+        if own.log:
+            lines = [cut(line, LOG_CHARS) for line in own.log]
+            parts.append("\n".join(["## What it logged (some of it, in no order)", "", *lines]))
         parts.append("## Episodes\n\nActions marked with * are spelled out in what was recalled by then.")
         parts += _fitted((shown(*pair) for pair in _contrasts(own, nothing, earlier)), chars)
         return "\n\n".join(parts)
