@@ -16,7 +16,7 @@ from alma.records.play import JSON, Step
 
 
 class Memory:
-    """A live memory. Subclass it, keep state in plain attributes (they are copied by pickling).
+    """A live memory, its toolkit in `self.kit`. Keep state in plain attributes (they are copied by pickling).
 
     A file holds one design: the last class in it that subclasses `Memory`. An exception in
     `retrieve` costs the episode its recall; an exception in `update` fails the design.
