@@ -82,6 +82,7 @@ def test_a_new_agent_passes_its_test(tmp_path, monkeypatch, capsys):
 def test_a_new_design_checks_out(tmp_path, capsys):
     assert run(["init", "design", "my_memory"]) == 0
     assert run(["designs", "check", "my_memory.py"]) == 0
+    assert run(["designs", "check", "my_memory.py", "--domain", "babaisai"]) == 0
     assert "is fine" in capsys.readouterr().out
 
 

@@ -122,6 +122,7 @@ BAD = {
     "designs check missing.py": "can't read missing.py",
     "designs check broken.py": "broken.py is not valid Python",
     "designs check no_memory": "no design",
+    "designs check trajectory_retrieval --domain nowhere": "unknown domain 'nowhere'",
     "archive list nowhere": "holds no run",
     "archive show other x": "holds no run",
     "archive tree a-file": "holds no run",

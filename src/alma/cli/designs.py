@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from alma.cli.loop import run_async
-from alma.cli.options import AsJson
+from alma.cli.options import AsJson, Set, domain_options
 from alma.cli.tables import console, print_code
 from alma.experiments import named, plug_ins
 from alma.experiments.check import check_design
@@ -62,14 +62,21 @@ def show(
 
 
 @app.command()
-def check(design: Name, as_json: AsJson = False) -> None:
+def check(
+    design: Name,
+    domain: Annotated[
+        str, typer.Option(help="Domain whose training tasks it is tried on.")
+    ] = "alfworld:households",
+    settings: Set = None,
+    as_json: AsJson = False,
+) -> None:
     """Check a design: static look, then load, update, retrieve in the sandbox on a few real episodes.
 
-    Example: alma designs check my_memory.py
+    Example: alma designs check my_memory.py --domain babaisai
     """
     if design.endswith(".py") and not Path(design).is_file():
         raise ConfigError(f"can't read {design}: no such file")
-    failure = run_async(check_design(named.design(design)))
+    failure = run_async(check_design(named.design(design), domain, domain_options(domain, settings or [])))
     if as_json:
         found = (
             None

@@ -1,8 +1,9 @@
-"""Check one design outside a run: the same verification that a search does, on a few generated games."""
+"""Check one design outside a run: the same verification that a search does, on a few games."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from alma.archive import open_archive
@@ -12,14 +13,16 @@ from alma.learning.config import RunConfig
 from alma.learning.evaluate import NOTHING
 from alma.learning.levels import choose
 from alma.learning.verify import verify
-from alma.records import ConfigError, Design, Failure, Phase
+from alma.records import JSON, ConfigError, Design, Failure, Phase
 
 
-async def check_design(design: Design) -> Failure | None:
-    """Why the design fails on a few household games, or None when it doesn't."""
+async def check_design(
+    design: Design, domain: str = "alfworld:households", options: Mapping[str, JSON] | None = None
+) -> Failure | None:
+    """Why the design fails on a few of the domain's games, or None when it doesn't."""
     if design is NOTHING:
         raise ConfigError("no_memory is no design, so there is nothing to check")
-    config = RunConfig(domain="alfworld:households", collect_size=6, deploy_size=3, workers=1)
+    config = RunConfig(domain=domain, options=options or {}, collect_size=6, deploy_size=3, workers=1)
     with tempfile.TemporaryDirectory() as folder:
         async with open_house(config) as house:
             with open_archive(Path(folder) / "archive.db", "check") as archive:
