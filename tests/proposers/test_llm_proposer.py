@@ -129,6 +129,7 @@ async def test_evidence_is_of_contrast_and_of_nothing_later_or_secret(archive):
     assert "open box* → It is empty." in told, "actions that the recall names are marked"
     assert "Its author expected 90.0 %, and got 50.0 %." in told
     assert "1.00 / 0.00  find the key of a" in told
+    assert "Score 50.0 % in 4 episodes; by chance alone it may be off by 49 points." in told
     assert "A won episode took 2.0 steps on average, the longest 2; one won without memory took 2.0." in told
     assert "## What it logged (some of it, in no order)\n\nfed open box\n" in told
     assert "later" not in told, "what came after the candidate began is not shown"

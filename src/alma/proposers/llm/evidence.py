@@ -6,6 +6,7 @@ it began, so that a run that goes on asks what it asked before. Held-out data ne
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,12 @@ class Evidence:
     def _scores(
         self, row: DesignRow, own: Evaluation, nothing: Evaluation | None, earlier: Evaluation | None
     ) -> str:
-        lines = [f"## Scores\n\nScore {_percent(row.search_score or 0.0)} in {len(own.played)} episodes."]
+        score = row.search_score or 0.0
+        chance = 1.96 * math.sqrt(score * (1 - score) / max(1, len(own.played)))
+        lines = [
+            f"## Scores\n\nScore {_percent(score)} in {len(own.played)} episodes; "
+            f"by chance alone it may be off by {100 * chance:.0f} points."
+        ]
         if nothing is not None:
             lines.append(_against("Against no memory", own, nothing))
         if earlier is not None:
