@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def page(command: str, output: str) -> str:
     """The command, then what it printed."""
-    kept = output.strip() if "\n| --- " in output else f"```text\n{output.strip()}\n```"
+    kept = output.strip() if "\n| ---" in output else f"```text\n{output.strip()}\n```"
     return f"What `{command}` printed:\n\n{kept}\n"
 
 

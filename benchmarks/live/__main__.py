@@ -23,8 +23,8 @@ from alma.records import ConfigError, Split
 
 EXAMPLES = Path("examples/live")
 SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
-GRAMMARS = ("grammar", "best_of_n")
-"""Designs that the grammar wrote, in runs of its own."""
+KEPT = ("grammar", "best_of_n", "first_search")
+"""Designs of other searches: two of the grammar's, and what a model's first search on the domain learned."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def played(case: Case, collected: int) -> dict[str, Any]:
     designs = [(name, named.design(name)) for name in ("no_memory", "trajectory_retrieval")]
     folder = EXAMPLES / case.folder
     learned = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["learned"]["id"]
-    files = {name: folder / f"{name}.py" for name in GRAMMARS} | {"learned": folder / f"designs/{learned}.py"}
+    files = {name: folder / f"{name}.py" for name in KEPT} | {"learned": folder / f"designs/{learned}.py"}
     designs += [(name, named.design(str(file))) for name, file in files.items()]
     config = RunConfig(
         domain=case.domain,
@@ -67,11 +67,9 @@ def cell(row: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    print(
-        "Success in % (95 % interval) on held-out tasks, seed 21, three collections, two repeats; simulated"
-    )
-    print("executor, not a language model. `learned` was written by a model through an inbox, `grammar` and")
-    print("`best_of_n` by the grammar; p is of `learned` against each, paired, after Holm.")
+    print("Success in % (95 % interval) on held-out tasks, seed 21, three collections, two repeats;")
+    print("simulated executor, not a language model. A model wrote `learned` and `first_search` through")
+    print("an inbox, the grammar the two before; p is of `learned` against each, paired, after Holm.")
     for case in CASES:
         try:
             with_, without = played(case, case.collected), played(case, 0)

@@ -69,8 +69,10 @@ def main() -> None:
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     pairs = []
     for seed in range(1, options.searches + 1):
-        whole = search(seed, 0.0, options.keep / f"whole-{seed}")
-        raced = search(seed, options.error, options.keep / f"raced-{options.error:g}-{seed}")
+        whole = search(seed, 0.0, options.keep / f"{STEPS}x{CHILDREN}-whole-{seed}")
+        raced = search(
+            seed, options.error, options.keep / f"{STEPS}x{CHILDREN}-raced-{options.error:g}-{seed}"
+        )
         pairs.append((whole, raced))
         print(
             f"| {seed} | {whole.episodes:,} | {100 * whole.worth:.1f} | {raced.episodes:,} | {raced.stopped} "

@@ -13,11 +13,21 @@ from benchmarks.reader.world import BOTH, Case, Renamed, run_cases
 import alma.agents.reader
 from alma.agents.contract import Game
 from alma.agents.reader import Reader, Weights
-from alma.agents.reader.recalled import read
+from alma.agents.reader.recalled import LONG_WORDS, READING_WORDS, read
 from alma.agents.reader.words import follows, mentions, phrase, title
 from alma.domains.alfworld import Households
 from alma.domains.textworld.worlds import rules, worlds
 from alma.records import Level, Observation, Step
+
+
+def test_what_a_meta_agent_is_told_holds_the_readers_own_numbers():
+    w, told = Weights(), Reader.about
+    for name in ("noise", "retry", "verb", "undo", "plan", "back", "hint"):
+        assert f"{getattr(w, name):g}" in re.findall(r"[0-9.]*[0-9]", told), name
+    assert (w.undo, w.goal, w.fresh, w.look_ahead) == (w.unrelated, 1, 1, 4)
+    assert f"first {READING_WORDS:,} words" in told
+    assert f"more than {LONG_WORDS}" in told
+
 
 GOAL = "clean some mug and put it in shelf."
 PLAN = ("take mug from", "go to sinkbasin", "clean mug with sinkbasin", "go to shelf", "move mug to shelf")

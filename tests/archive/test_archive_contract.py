@@ -127,7 +127,8 @@ def test_steps_on_a_level_are_the_mean_of_all_its_episodes(archive, add, evaluat
     longer = tuple(dataclasses.replace(one, steps=one.steps + 2) for one in second.episodes)
     archive.add_evaluation(first)
     archive.add_evaluation(dataclasses.replace(second, episodes=longer))
-    assert archive.steps_taken() == {one.level_key: one.steps + 1 for one in first.episodes}
+    assert archive.steps_taken() == {one.level_key: one.steps + 1 for one in first.played}
+    assert first.missing
 
 
 def test_an_evaluation_is_read_once_and_its_trajectories_each_time(archive, add, evaluation, monkeypatch):
@@ -142,6 +143,16 @@ def test_an_evaluation_is_read_once_and_its_trajectories_each_time(archive, add,
     assert [one.reward for one in whole.episodes] == [one.reward for one in light.episodes]
     assert any(one.trajectory for one in whole.episodes)
     assert not any(one.trajectory for one in light.episodes)
+
+
+def test_only_the_last_read_evaluations_are_kept_in_memory(archive, add, evaluation, monkeypatch):
+    monkeypatch.setattr("alma.archive.reading.KEPT", 2)
+    for number in range(4):
+        archive.add_evaluation(evaluation(f"e{number}", add(number).id))
+    first, *_, last = archive.evaluations()
+    assert archive.get_evaluation("e3") is last
+    assert archive.get_evaluation("e0") is not first
+    assert archive.get_evaluation("e0") == first
 
 
 def test_an_evaluation_is_kept_once(archive, add, evaluation):

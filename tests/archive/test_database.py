@@ -1,5 +1,6 @@
 """Opening databases that aren't what they should be, and the schema's way from first to last."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import alma.archive
 from alma.archive import ArchiveError, database, open_archive
 from alma.archive.database import SCHEMA, open_database, upgrade
 from alma.archive.tables import Base
-from alma.records import ConfigError
+from alma.records import ConfigError, Phase, Protocol
 
 
 def test_a_fresh_archive_has_the_schema_of_the_code(archive):
@@ -38,10 +39,17 @@ def test_an_archive_of_the_first_schema_is_brought_up_to_date(path, monkeypatch)
         past.setattr(database, "_check_schema", lambda *_, **__: None)
         old = open_database(path)
     upgrade(old, "0001")
+    with old.engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO runs VALUES ('run', '1', '{}', 'running', 0, NULL, '{}')")
+        row = "'run', 'e', 1, 'd', 'search', ?, 0.5, 1.0, '', NULL, 0"
+        protocol = json.dumps(Protocol("toy", Phase("train", 1), Phase("train", 1, 1), 1, 30, 5).as_json())
+        connection.exec_driver_sql(f"INSERT INTO evaluations VALUES ({row})", (protocol,))
     old.close()
     with open_archive(path) as archive:
         archive.start_run("run", {}, 1)
         assert archive.database.problems() == []
+        (evaluation,) = archive.evaluations()
+        assert (evaluation.design_id, evaluation.log) == ("d", ())
 
 
 def test_sqlite_is_set_up_to_keep_what_it_reported(archive):

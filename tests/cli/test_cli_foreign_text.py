@@ -140,6 +140,7 @@ def test_no_command_passes_an_order_on_to_the_terminal(evil, capfd, monkeypatch)
         assert told, arguments
         assert not ORDERS.search(told), (arguments, told[:2000])
         shown += told
+    assert "logged: " in shown
     assert shown.count("owned") > 10
 
 

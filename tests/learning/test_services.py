@@ -87,7 +87,7 @@ async def test_what_a_design_logs_is_kept_alike_in_whatever_order_it_comes(tmp_p
     monkeypatch.setattr(services, "MOST_LINES", 3)
     logs = memory(
         update="self.kit.log('fed\\n  one')",
-        retrieve="self.kit.log(situation.observation[:40]); return self.kit.rng and None",
+        retrieve="self.kit.log(situation.observation[:40]); return None",
     )
     async with ring(tmp_path, workers=3) as r:
         collection = await r.collect(TRAIN[:2])

@@ -1,6 +1,7 @@
 """What the meta agent is asked, what becomes of its answers, and what it is never shown."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from alma.learning.candidate import seen_before
 from alma.models.contract import Reply
 from alma.proposers.contract import Inspiration, Means
 from alma.proposers.llm import LlmProposer, messages_of
+from alma.proposers.llm.evidence import _chance, _contrasts
 from alma.proposers.llm.sdk import NAMES, reference
 from alma.records import (
     ConfigError,
@@ -129,9 +131,10 @@ async def test_evidence_is_of_contrast_and_of_nothing_later_or_secret(archive):
     assert "open box* → It is empty." in told, "actions that the recall names are marked"
     assert "Its author expected 90.0 %, and got 50.0 %." in told
     assert "1.00 / 0.00  find the key of a" in told
-    assert "Score 50.0 % in 4 episodes; by chance alone it may be off by 49 points." in told
+    assert "Score 50.0 % in 4 episodes of 4 tasks" in told
+    assert "anything from 15.0 % to 85.0 %" in told
     assert "A won episode took 2.0 steps on average, the longest 2; one won without memory took 2.0." in told
-    assert "## What it logged (some of it, in no order)\n\nfed open box\n" in told
+    assert "## What it logged (some of it, in no order)\n\n| fed open box\n" in told
     assert "later" not in told, "what came after the candidate began is not shown"
     assert "secret-task" not in told
 
@@ -217,6 +220,18 @@ async def test_where_all_is_won_the_longest_ways_are_shown_and_none_twice(archiv
     episodes = gate.asked[0].messages[1].content.split("## Episodes")[1]
     assert "won, but it took longest" in episodes
     assert [episodes.count(f"Goal: find the key of {name}") for name in "abcd"] == [1, 1, 1, 1]
+
+
+def test_the_longest_wins_are_chosen_and_a_score_at_the_edge_is_no_certainty():
+    some = [replace(episode(f"level-{n}", True, ""), steps=n) for n in range(9)]
+    evaluation = Evaluation("e", "d", "search", PROTOCOL, some)
+    assert [one.steps for one, why in _contrasts(evaluation, evaluation, None) if "longest" in why] == [
+        8,
+        7,
+        6,
+        5,
+    ]
+    assert _chance(1.0, 60) == pytest.approx((0.940, 1.0), abs=1e-3)
 
 
 def test_a_model_is_needed():

@@ -260,6 +260,17 @@ async def test_log_lines_reach_the_host_and_are_short(opened, situation, host):
 
 
 @in_loop
+async def test_lines_are_limited_by_the_call_and_not_by_the_process(opened, situation, host, monkeypatch):
+    monkeypatch.setattr("alma.sandbox.design_process.MOST_LOGGED", 3)
+    async with opened(
+        "async def retrieve(self, situation): [self.kit.log('x') for _ in range(3)]"
+    ) as process:
+        for _ in range(4):
+            await process.retrieve(situation(), frozen=False, seed=1)
+    assert host.logged == ["x"] * 12
+
+
+@in_loop
 async def test_keep_comes_back_and_nothing_shows_nothing(opened, situation):
     body = (
         "async def retrieve(self, situation): return Recall('text', {'ids': [1]}) if situation.goal else None"

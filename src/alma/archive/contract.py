@@ -155,7 +155,7 @@ class Archive(ArchiveView, Protocol):
     def get_evaluation(self, evaluation_id: str, *, trajectories: bool = False) -> Evaluation | None: ...
 
     def steps_taken(self) -> dict[str, float]:
-        """The mean steps of all episodes on a level, by its key."""
+        """The mean steps of all episodes that were played on a level, by its key."""
         ...
 
     def count_visit(self, design_id: str, step: int, index: int = 0) -> None:

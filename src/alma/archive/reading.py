@@ -1,7 +1,7 @@
 """The reading side of the SQL archive: what selectors, proposers, reports and frames see.
 
-Each method is one short read, so a reader in another process sees the run grow. Only evaluations are kept
-between calls, which never change. Writing is in `sql`.
+Each method is one short read, so a reader in another process sees the run grow. Between calls only
+evaluations are kept: a finished one never changes. Writing is in `sql`.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ class SqlView:
 
     def steps_taken(self) -> dict[str, float]:
         query = select(EpisodeEntry.level_key, func.avg(EpisodeEntry.steps))
-        query = query.where(EpisodeEntry.run_id == self.run_id).group_by(EpisodeEntry.level_key)
+        played = EpisodeEntry.reward.is_not(None)
+        query = query.where(EpisodeEntry.run_id == self.run_id, played).group_by(EpisodeEntry.level_key)
         with self.database.read() as connection:
             return {key: float(steps) for key, steps in connection.execute(query)}
 

@@ -77,7 +77,7 @@ async def learn(
             shares = _shares(config, levels)
             house.paid.hold_back(shares["validation"] + shares["tables"], PAID)
             if record:
-                evaluator = replace(evaluator, admits=record.admits("search"))
+                evaluator = replace(evaluator, admits=record.admits("search"), logged=record.logged("search"))
             listen("stage", {"name": "collect", "episodes": len(levels["collect"])})
             collection = await collect_number(house, evaluator, levels["collect"], 0)
             listen("collected", {"episodes": len(collection.trajectories), "wins": collection.wins})

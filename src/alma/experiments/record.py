@@ -36,6 +36,11 @@ class Record:
         failed = {row.id for row in self._read(part, lambda archive: archive.designs()) if row.failure}
         return (finished | failed).__contains__
 
+    def logged(self, part: str) -> Callable[[str], tuple[str, ...] | None]:
+        """What was logged in an evaluation, by its id."""
+        evaluations = self._read(part, lambda archive: archive.evaluations())
+        return {evaluation.id: evaluation.log for evaluation in evaluations}.get
+
     def started(self, part: str) -> dict[tuple[int, int], Mapping[str, Any]]:
         """What each child of a steady search met when it started."""
         events = self._read(part, lambda archive: archive.events("started"))

@@ -66,6 +66,8 @@ class Evaluator:
     """Whether too many missing episodes pause the run (RunPaused), or are left to whoever compares."""
     admits: Callable[[str], bool] = lambda identity: True
     """Which evaluations may be played, by id or a failed design: a replay plays those of its record."""
+    logged: Callable[[str], tuple[str, ...] | None] = lambda identity: None
+    """What a replayed run's design logged: a log may hold times, and the next author is shown it."""
 
     def score(self, evaluation: Evaluation) -> float:
         """The domain's primary number: share of solved tasks, or mean reward."""
@@ -116,6 +118,7 @@ class Evaluator:
                 # It failed at loading or learning, so none of its episodes was played.
                 self.budget.charge("episodes", -cost)
             raise
+        log = self.logged(identity)
         evaluation = Evaluation(
             identity,
             design.id,
@@ -125,7 +128,7 @@ class Evaluator:
             time.monotonic() - started,
             note,
             sum((episode.usage for episode in episodes), services.usage),
-            services.logged,
+            services.logged if log is None else log,
         )
         if self.pauses:
             missing = [episode.message for episode in episodes if episode.reward is None]

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alma.models.contract import Embedder, Gate, Message, Model, Request
-from alma.records import JSON, BudgetExceeded, DesignError, ProviderError, Usage, content_hash
+from alma.records import JSON, BudgetExceeded, DesignError, ProviderError, Usage, content_hash, visible
 
 MOST_PROMPT = 200_000
 """Characters of one request."""
@@ -133,7 +133,9 @@ class DesignServices:
 
     def log(self, text: str) -> None:
         """Keep the line if it is among the first by hash: the same ones in whatever order they come."""
-        text = " ".join(text.split())
+        text = visible(" ".join(text.split()))
+        if not text:
+            return
         self._logged.setdefault(content_hash(text), text)
         if len(self._logged) > MOST_LINES:
             del self._logged[max(self._logged)]

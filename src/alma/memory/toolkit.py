@@ -103,7 +103,8 @@ class Toolkit:
     def log(self, text: str) -> None:
         """Leave a line for whoever studies this design or improves on it; never shown to the agent.
 
-        500 characters a line are kept, and 40 different lines of an evaluation.
+        Log little: of all the lines of an evaluation 40 different ones are kept, drawn by chance, with 500
+        characters each, of which the next author sees 120.
         """
         notify: Callable[[str], None] | None = getattr(self._host, "log", None)
         if notify is not None:

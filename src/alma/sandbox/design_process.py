@@ -26,7 +26,7 @@ MOST_CALLBACKS = 1000
 MOST_UNREAD_BYTES = 64 << 20
 """Answers of the host that may wait for a design to read them."""
 MOST_LOGGED = 20_000
-"""Lines that one process may log in its life."""
+"""Lines that one process may log before it answers a call."""
 
 
 class DesignProcess:
@@ -202,6 +202,7 @@ class DesignProcess:
             value = message["value"]
             frames.check_json(value)
         del self._open[message["id"]]
+        self._logged = 0
         if future.done():
             return
         if "error" in message:

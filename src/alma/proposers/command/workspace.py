@@ -32,7 +32,7 @@ def write_archive(archive: ArchiveView, store: Path, workspace: Path) -> None:
             files = {"design.py": row.source, "about.json": _json(_about(row))}
             if own is not None:
                 files["episodes.jsonl"] = _lines(own, numbers)
-                files["log.txt"] = "".join(f"{line}\n" for line in own.log)
+                files["logged.txt"] = "".join(f"{line}\n" for line in own.log)
             _write(store / row.id, files)
     for name in (NO_MEMORY, *(row.id for row in rows)):
         if (store / name).exists() and not (shown / name).exists():

@@ -90,7 +90,7 @@ class Evidence:
         if own.note:
             parts.append(f"Note: {own.note}")
         if own.log:
-            lines = [cut(line, LOG_CHARS) for line in own.log]
+            lines = [f"| {cut(line, LOG_CHARS)}" for line in own.log]
             parts.append("\n".join(["## What it logged (some of it, in no order)", "", *lines]))
         parts.append("## Episodes\n\nActions marked with * are spelled out in what was recalled by then.")
         parts += _fitted((shown(*pair) for pair in _contrasts(own, nothing, earlier)), chars)
@@ -99,11 +99,11 @@ class Evidence:
     def _scores(
         self, row: DesignRow, own: Evaluation, nothing: Evaluation | None, earlier: Evaluation | None
     ) -> str:
-        score = row.search_score or 0.0
-        chance = 1.96 * math.sqrt(score * (1 - score) / max(1, len(own.played)))
+        score, levels = row.search_score or 0.0, len({one.level_key for one in own.played})
+        low, high = _chance(score, levels)
         lines = [
-            f"## Scores\n\nScore {_percent(score)} in {len(own.played)} episodes; "
-            f"by chance alone it may be off by {100 * chance:.0f} points."
+            f"## Scores\n\nScore {_percent(score)} in {len(own.played)} episodes of {levels} tasks; "
+            f"by chance alone it may stand for anything from {_percent(low)} to {_percent(high)}."
         ]
         if nothing is not None:
             lines.append(_against("Against no memory", own, nothing))
@@ -277,6 +277,14 @@ def _score(nothing: Evaluation, best: Sequence[DesignRow]) -> float:
     """The number that the domain leads with, as the designs' search scores are."""
     succeeds = best[0].success is not None and best[0].success == best[0].search_score
     return nothing.success if succeeds else nothing.reward
+
+
+def _chance(score: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of `n` tasks; tasks' repeats count as one."""
+    z = 1.96**2 / max(1, n)
+    middle = (score + z / 2) / (1 + z)
+    half = math.sqrt(z * (score * (1 - score) + z / 4)) / (1 + z)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _name(row: DesignRow) -> str:
