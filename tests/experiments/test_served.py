@@ -172,3 +172,19 @@ async def test_a_servers_embeddings_are_booked_once_a_text_priced_and_replayed(t
     # The server is gone: all is answered from the record.
     assert (await replay(config, tmp_path / "run", tmp_path / "again")).difference is None
     assert server.books.requests == requests
+
+
+@in_loop
+async def test_designs_that_log_the_time_replay_and_the_next_author_is_shown_it(tmp_path):
+    parts = Parts()
+
+    def logs(messages, body):
+        text = parts(messages, body).replace("from alma.memory", "import time\n\nfrom alma.memory")
+        return text.replace("opened = [", "self.kit.log(f'fed at {time.monotonic_ns()}'); opened = [")
+
+    with LoopbackServer(logs) as server:
+        config = replace(CONFIG, base_url=server.base_url, held_out_size=0)
+        await learn(config, tmp_path / "run")
+        asked = [body["messages"][-1]["content"] for body in server.books.bodies if body["model"] == "w"]
+    assert any("\n| fed at " in text for text in asked)
+    assert (await replay(config, tmp_path / "run", tmp_path / "again")).difference is None
