@@ -23,8 +23,8 @@ from alma.records import ConfigError, Split
 
 EXAMPLES = Path("examples/live")
 SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
-KEPT = ("grammar", "best_of_n", "first_search")
-"""Designs of other searches: two of the grammar's, and what a model's first search on the domain learned."""
+KEPT = ("grammar", "best_of_n", "first_search", "second_search")
+"""Designs of other searches, where they are: two of the grammar's, and what a model's earlier ones learned."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def played(case: Case, collected: int) -> dict[str, Any]:
     folder = EXAMPLES / case.folder
     learned = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["learned"]["id"]
     files = {name: folder / f"{name}.py" for name in KEPT} | {"learned": folder / f"designs/{learned}.py"}
-    designs += [(name, named.design(str(file))) for name, file in files.items()]
+    designs += [(name, named.design(str(file))) for name, file in files.items() if file.exists()]
     config = RunConfig(
         domain=case.domain,
         collect_size=collected,
@@ -68,8 +68,8 @@ def cell(row: dict[str, Any]) -> str:
 
 def main() -> None:
     print("Success in % (95 % interval) on held-out tasks, seed 21, three collections, two repeats;")
-    print("simulated executor, not a language model. A model wrote `learned` and `first_search` through")
-    print("an inbox, the grammar the two before; p is of `learned` against each, paired, after Holm.")
+    print("simulated executor, not a language model. A model wrote `learned` and those of earlier searches")
+    print("through an inbox, the grammar two; p is of `learned` against each, paired, after Holm.")
     for case in CASES:
         try:
             with_, without = played(case, case.collected), played(case, 0)
