@@ -24,7 +24,7 @@ from alma.records import ConfigError, Split
 EXAMPLES = Path("examples/live")
 SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
 KEPT = ("grammar", "best_of_n", "first_search", "second_search")
-"""Designs of other searches, where they are: two of the grammar's, and what a model's earlier ones learned."""
+"""Designs of other searches: two of the grammar's, and what a model's earlier ones learned."""
 
 
 @dataclass(frozen=True)
