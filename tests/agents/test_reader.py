@@ -97,6 +97,15 @@ def test_renaming_all_words_one_to_one_changes_no_reading_of_a_recall():
     }
 
 
+def test_a_list_below_the_goal_is_a_plan_and_one_under_the_goal_as_a_heading_is_hints():
+    lines = "- go to sinkbasin 1\n- look around\n"
+    for above in (GOAL, GOAL.rstrip("."), f"like: {GOAL}"):
+        assert read(f"{above}\n{lines}", GOAL).plans == (("go to sinkbasin 1", "look around"),)
+    under = read(f"{GOAL}:\n{lines}", GOAL)
+    assert under.plans == ()
+    assert ("mug", ("go to sinkbasin 1", "look around")) in under.hints
+
+
 @pytest.mark.parametrize(
     "text",
     [
