@@ -23,8 +23,8 @@ from alma.records import ConfigError, Split
 
 EXAMPLES = Path("examples/live")
 SPLITS: tuple[Split, ...] = ("in_distribution", "out_of_distribution")
-KEPT = ("grammar", "best_of_n", "first_search", "second_search")
-"""Designs of other searches: two of the grammar's, and what a model's earlier ones learned."""
+KEPT = ("grammar", "best_of_n", "first_search")
+"""Designs of other searches: two of the grammar's, and what a model's first one learned."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,30 @@ class Case:
     collected: int
     levels: int
     step_limit: int | None = None
+    second: str = ""
+    """The folder of an earlier search there, whose learned design is played too."""
 
 
-CASES = (Case("alfworld", "household", 150, 140, 50), Case("textworld:fetch", "house", 120, 128))
+CASES = (
+    Case("alfworld", "household", 150, 140, 50),
+    Case("textworld:fetch", "house", 120, 128, second="house_second"),
+)
+
+
+def learned(folder: Path) -> Path:
+    """The file of the design that a search learned."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return folder / f"designs/{summary['learned']['id']}.py"
 
 
 def played(case: Case, collected: int) -> dict[str, Any]:
     designs = [(name, named.design(name)) for name in ("no_memory", "trajectory_retrieval")]
     folder = EXAMPLES / case.folder
-    learned = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["learned"]["id"]
-    files = {name: folder / f"{name}.py" for name in KEPT} | {"learned": folder / f"designs/{learned}.py"}
-    designs += [(name, named.design(str(file))) for name, file in files.items() if file.exists()]
+    files = {name: folder / f"{name}.py" for name in KEPT}
+    if case.second:
+        files["second_search"] = learned(EXAMPLES / case.second)
+    files["learned"] = learned(folder)
+    designs += [(name, named.design(str(file))) for name, file in files.items()]
     config = RunConfig(
         domain=case.domain,
         collect_size=collected,

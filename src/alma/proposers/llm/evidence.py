@@ -6,7 +6,6 @@ it began, so that a run that goes on asks what it asked before. Held-out data ne
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from alma.archive.contract import NO_MEMORY, ArchiveView, DesignRow
 from alma.proposers.llm.transcripts import cut, shown
 from alma.records import EpisodeRecord, Evaluation
+from alma.stats import wilson
 
 EPISODES_CHARS = 28_000
 """For the transcripts of one proposal, all parents together."""
@@ -100,7 +100,7 @@ class Evidence:
         self, row: DesignRow, own: Evaluation, nothing: Evaluation | None, earlier: Evaluation | None
     ) -> str:
         score, levels = row.search_score or 0.0, len({one.level_key for one in own.played})
-        low, high = _chance(score, levels)
+        low, high = wilson(score * levels, levels)  # A task's repeats count as one.
         lines = [
             f"## Scores\n\nScore {_percent(score)} in {len(own.played)} episodes of {levels} tasks; "
             f"by chance alone it may stand for anything from {_percent(low)} to {_percent(high)}."
@@ -277,14 +277,6 @@ def _score(nothing: Evaluation, best: Sequence[DesignRow]) -> float:
     """The number that the domain leads with, as the designs' search scores are."""
     succeeds = best[0].success is not None and best[0].success == best[0].search_score
     return nothing.success if succeeds else nothing.reward
-
-
-def _chance(score: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of `n` tasks; tasks' repeats count as one."""
-    z = 1.96**2 / max(1, n)
-    middle = (score + z / 2) / (1 + z)
-    half = math.sqrt(z * (score * (1 - score) + z / 4)) / (1 + z)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _name(row: DesignRow) -> str:
